@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "platform/clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#ifndef LIMPET_BUILD_TIME
+#define LIMPET_BUILD_TIME 0
+#endif
+
+static int64_t floor_s = LIMPET_BUILD_TIME; /* CLOCK_REALTIME */
+
+static int64_t now(clockid_t clock, int64_t per_second)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * per_second + t.tv_nsec / (1000000000 / per_second);
+}
+
+int64_t lp_boot_ms(void)
+{
+	return now(CLOCK_BOOTTIME, 1000);
+}
+
+int64_t lp_wall_s(void)
+{
+	int64_t system_s = now(CLOCK_REALTIME, 1);
+	return system_s > floor_s ? system_s : floor_s;
+}
+
+void lp_wall_floor(int64_t unix_s)
+{
+	if (unix_s > floor_s)
+		floor_s = unix_s;
+}
+
+bool lp_wall_is_floor(void)
+{
+	return now(CLOCK_REALTIME, 1) < floor_s;
+}
+
+const char *lp_time_text(int64_t unix_s, char to[LP_TIME_TEXT])
+{
+	time_t t = (time_t)unix_s;
+	struct tm utc;
+
+	to[0] = '\0';
+	if (unix_s && gmtime_r(&t, &utc))
+		strftime(to, LP_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return to;
+}
+
+static const struct unit {
+	const char *name;
+	int64_t ms;
+} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+#define UNITS (sizeof(units) / sizeof(units[0]))
+
+const char *lp_duration_text(int64_t ms, char to[16])
+{
+	size_t unit = UNITS - 1;
+
+	while (unit > 0 && ms < units[unit].ms)
+		unit--;
+	int64_t whole = ms / units[unit].ms;
+	int64_t rest = unit > 1 ? ms % units[unit].ms / units[unit - 1].ms : 0;
+	int n = snprintf(to, 16, "%" PRId64 "%s", whole, units[unit].name);
+	if (rest && n > 0 && n < 16)
+		snprintf(to + n, 16 - (size_t)n, "%" PRId64 "%s", rest, units[unit - 1].name);
+	return to;
+}
+
+static const struct unit *find_unit(const char **at)
+{
+	size_t n = strspn(*at, "dhms");
+
+	for (size_t i = 0; i < UNITS; i++) {
+		if (n == strlen(units[i].name) && memcmp(*at, units[i].name, n) == 0) {
+			*at += n;
+			return &units[i];
+		}
+	}
+	return NULL;
+}
+
+enum lp_code lp_duration_parse(const char *text, int64_t *ret_ms, struct err *err)
+{
+	const char *at = text;
+	int64_t total = 0;
+
+	do {
+		char *end;
+		errno = 0;
+		long long number = *at >= '0' && *at <= '9' ? strtoll(at, &end, 10) : -1;
+		const struct unit *unit = NULL;
+		if (number >= 0 && !errno) {
+			at = end;
+			unit = find_unit(&at);
+		}
+		if (!unit || number > 36500LL * 86400000 / unit->ms)
+			return lp_err_set(err, LP_REJECTED,
+					  "\"%s\" is not a duration; write 300s, 10m, 1h30m or 2d",
+					  text);
+		total += number * unit->ms;
+	} while (*at);
+	*ret_ms = total;
+	return LP_OK;
+}
+
+void lp_sleep_ms(int64_t ms)
+{
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	nanosleep(&t, NULL);
+}
+
+void lp_random(void *to, size_t n)
+{
+	uint8_t *at = to;
+
+	while (n) {
+		ssize_t got = getrandom(at, n, 0);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			abort();
+		at += got;
+		n -= (size_t)got;
+	}
+}
+
+uint64_t lp_random_between(uint64_t low, uint64_t high)
+{
+	uint64_t span = high - low, mask = span, number;
+
+	for (int shift = 1; shift < 64; shift *= 2)
+		mask |= mask >> shift;
+	do {
+		lp_random(&number, sizeof(number));
+		number &= mask;
+	} while (number > span);
+	return low + number;
+}
