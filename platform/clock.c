@@ -70,9 +70,15 @@ const char *lp_duration_text(int64_t ms, char to[16])
 		unit--;
 	int64_t whole = ms / units[unit].ms;
 	int64_t rest = unit > 1 ? ms % units[unit].ms / units[unit - 1].ms : 0;
-	int n = snprintf(to, 16, "%" PRId64 "%s", whole, units[unit].name);
-	if (rest && n > 0 && n < 16)
-		snprintf(to + n, 16 - (size_t)n, "%" PRId64 "%s", rest, units[unit - 1].name);
+	char first[32], second[32] = "";
+
+	snprintf(first, sizeof(first), "%" PRId64 "%s", whole, units[unit].name);
+	if (rest)
+		snprintf(second, sizeof(second), "%" PRId64 "%s", rest, units[unit - 1].name);
+	size_t n = strnlen(first, 15), m = strnlen(second, 15 - n);
+	memcpy(to, first, n);
+	memcpy(to + n, second, m);
+	to[n + m] = '\0';
 	return to;
 }
 

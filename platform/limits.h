@@ -13,6 +13,7 @@
 #define LP_GROUP_MAX	 254 /* an API group */
 #define LP_VERSION_MAX	 64
 #define LP_KIND_MAX	 64
+#define LP_KEY_TEXT	 640 /* bytes of an object key for people */
 #define LP_OBJECT_BYTES	 (1536u * LP_KIB) /* one object as JSON: what etcd and kine store */
 
 /* a source */
