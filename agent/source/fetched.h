@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_SOURCE_FETCHED_H
+#define LIMPET_AGENT_SOURCE_FETCHED_H
+/*
+ * The door source -> trust: what a poll of one source brought, and where its
+ * objects lie in quarantine. Made only by source/; nothing in it is trusted.
+ */
+#include "agent/trust/oid.h"
+#include "platform/fs.h"
+#include "platform/limits.h"
+#include "platform/wire.h"
+
+/* What the supervisor asks the fetch role for: one poll, and the fetch when the tip is news. */
+struct fetch_request {
+	char source[LP_SOURCE_NAME_MAX];
+	char url[LP_URL_MAX];
+	char ref[LP_REF_MAX]; /* "refs/heads/site/berlin" */
+	char ca_file[LP_PATH_MAX];
+	char credentials_file[LP_PATH_MAX]; /* "user:password", one line; "" none */
+	char objects[LP_PATH_MAX];	    /* folder of the source's object store */
+	struct oid accepted;		    /* zero: nothing accepted yet */
+	struct oid skip;		    /* a refused tip that need not be fetched again; zero: none */
+	uint64_t max_pack_bytes;
+	int64_t deadline_ms; /* for all of it */
+	bool again;	     /* fetch even when the tip equals accepted (its objects are missing) */
+};
+
+struct fetched {
+	char source[LP_SOURCE_NAME_MAX];
+	struct oid tip;
+	bool unchanged;	  /* the tip is accepted or skip; nothing was fetched */
+	bool ancestry;	  /* the commits between accepted and tip are there, or all that the bound allows */
+	char quarantine[LP_PATH_MAX]; /* folder with the new pack; "" when unchanged */
+	uint64_t sent_bytes, received_bytes;
+};
+
+/* Each puts its fields behind lp_wire_begin, or takes them in the same order. */
+void lp_fetch_request_put(struct wire_writer *w, const struct fetch_request *request);
+void lp_fetch_request_take(struct wire_reader *r, struct fetch_request *ret);
+void lp_fetched_put(struct wire_writer *w, const struct fetched *fetched);
+void lp_fetched_take(struct wire_reader *r, struct fetched *ret);
+#endif
