@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_TRUST_COMMIT_H
+#define LIMPET_AGENT_TRUST_COMMIT_H
+/*
+ * A commit object, read by one strict grammar of our own:
+ *
+ *	"tree " 40hex LF *( "parent " 40hex LF ) "author " ident LF "committer " ident LF
+ *	then in any order: "gpgsig " armor LF at most once, "encoding " ... LF at most once,
+ *	mergetag any number, other headers each name at most once
+ *	LF message; no NUL anywhere, no CR in headers
+ *
+ * It is stricter than Git on purpose: what the signature covers and what we
+ * read are then the same bytes. Git's own readers have disagreed about objects
+ * that this grammar does not admit.
+ */
+#include "agent/trust/oid.h"
+#include "platform/limits.h"
+
+struct commit_ident {
+	struct slice name;  /* may be empty */
+	struct slice email; /* between < and > */
+	int64_t time_s;     /* Unix seconds, never negative */
+};
+
+/* Slices point into the bytes that were parsed and live as long as those. */
+struct commit {
+	struct oid tree;
+	struct oid parents[LP_COMMIT_PARENTS];
+	size_t parents_len;
+	struct commit_ident author;
+	struct commit_ident committer;
+	struct slice subject; /* first line of the message; may be empty */
+
+	bool is_signed;     /* whether there is a gpgsig header */
+	struct slice armor; /* its value as it stands in the object: continuation lines begin
+			     * with a space, no line end after the last; empty when unsigned */
+
+	/* What is signed: the object without its gpgsig header (all of it when unsigned). */
+	struct slice payload[2];
+	struct payload_id payload_id; /* SHA-256 over payload[0], payload[1] */
+};
+
+/*
+ * Reads the content of a commit object (without the "commit <len>\0" header); lp_crypto_init
+ * comes before. LP_REJECTED with what is wrong and at which line; LP_LIMIT for an object,
+ * armor or parent count above its limit. *ret is then undefined. Unsigned is no error here.
+ */
+LP_CHECKED enum lp_code lp_commit_parse(const uint8_t *data, size_t len, struct commit *ret,
+					struct err *err);
+
+/* The object id that a commit object with this content has. */
+void lp_commit_oid(const uint8_t *data, size_t len, struct oid *ret);
+
+/*
+ * Copies untrusted text for people to see: bytes below 0x20, 0x7f and what is no valid UTF-8
+ * become '?', as do the control and direction marks of Unicode; cut to fit size, whole
+ * characters only. Returns to.
+ */
+const char *lp_printable(struct slice text, char *to, size_t size);
+#endif
