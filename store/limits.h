@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_STORE_LIMITS_H
+#define LIMPET_STORE_LIMITS_H
+/* Limits of the store that are not a setting; each has a test that hits it. */
+#include "platform/limits.h"
+
+#define LP_STORE_OID     20 /* bytes of a commit or tree id (SHA-1) */
+#define LP_STORE_PAYLOAD 32 /* bytes of a payload id (SHA-256 of the signed bytes) */
+#define LP_STORE_DIGEST  32 /* bytes of a digest (SHA-256) */
+
+/* text, in bytes with the NUL; longer text of people is cut, longer names are refused */
+#define LP_SIGNER_MAX      256
+#define LP_FINGERPRINT_MAX 80 /* "SHA256:" and 43 digits of base64, and room */
+#define LP_SUBJECT_MAX     200
+#define LP_MESSAGE_MAX     1024 /* the last error of a revision or of a source */
+#define LP_ORIGIN_MAX      512  /* the file that an object was written in */
+#define LP_UID_MAX         64
+#define LP_RESOURCE_MAX    64
+#define LP_VERDICT_MAX     32
+
+#define LP_REVISION_BYTES (64u * LP_MIB) /* all objects of one revision, as JSON */
+#define LP_REFUSALS_KEPT  64u            /* newest of each source */
+#define LP_PAYLOADS_KEPT  4096u          /* newest accepted payloads of each source */
+#define LP_KINDS_MAX      4096u          /* kinds of one cluster */
+
+/* A refresh of a time alone (last good poll, same error again) is written at most this often. */
+#define LP_REFRESH_S 3600
+#endif

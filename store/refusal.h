@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_STORE_REFUSAL_H
+#define LIMPET_STORE_REFUSAL_H
+/*
+ * Refused tips, by object id and what they were judged by, so that the same
+ * tip is not fetched and judged again for the same answer.
+ */
+#include "store/db.h"
+
+struct stored_refusal {
+	uint8_t tip[LP_STORE_OID];
+	uint8_t judged_by[LP_STORE_DIGEST]; /* digest of signers, settings, limits, version, floor
+					     */
+	char verdict[LP_VERDICT_MAX];       /* "unknown-signer" */
+	char reason[LP_MESSAGE_MAX];        /* a sentence; cut when longer */
+	char signer[LP_SIGNER_MAX];         /* principal or fingerprint, "" not known */
+	int64_t at_s;                       /* wall; of the last judgement */
+	int64_t count;                      /* judgements of this tip; set by lp_refusal_put */
+};
+
+/*
+ * Remembers a judgement: a new tip, or the tip's last one replaced and counted. Keeps the
+ * LP_REFUSALS_KEPT newest of the source.
+ */
+LP_CHECKED enum lp_code lp_refusal_put(struct db *db, const char *source,
+				       const struct stored_refusal *refusal, struct err *err);
+
+/* LP_NOT_FOUND. Compare judged_by to know whether it still holds. */
+LP_CHECKED enum lp_code lp_refusal_get(struct db *db, const char *source,
+				       const uint8_t tip[LP_STORE_OID], struct stored_refusal *ret,
+				       struct err *err);
+
+/* The nth newest, from 0. LP_NOT_FOUND past the last one. */
+LP_CHECKED enum lp_code lp_refusal_nth(struct db *db, const char *source, unsigned nth,
+				       struct stored_refusal *ret, struct err *err);
+#endif
