@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_CONFIG_H
+#define LIMPET_AGENT_CONFIG_H
+/*
+ * The configuration: /etc/limpet/config.yaml, strict. One table (config_keys.c)
+ * holds every key with its type, bounds, default and meaning; the parser, `limpet
+ * help config` and the test of packaging/config.yaml are made from it.
+ */
+#include "platform/fs.h"
+#include "platform/limits.h"
+#include "platform/log.h"
+
+#define LP_CONFIG_DEFAULT "/etc/limpet/config.yaml"
+#define LP_GROUPS_MAX	  32
+
+struct trust_config {
+	char signers[LP_PATH_MAX]; /* allowed_signers */
+	int64_t rsa_bits;	   /* the shortest RSA key that is accepted */
+};
+
+struct source_config {
+	char name[LP_SOURCE_NAME_MAX];
+	char url[LP_URL_MAX];
+	char branch[LP_REF_MAX]; /* ${site} is put in already */
+	char path[LP_PATH_MAX];	 /* in the tree; "" is its root */
+	char ns[LP_NAME_MAX];	 /* for namespaced objects that name none */
+	char ca[LP_PATH_MAX];
+	char credentials[LP_PATH_MAX];
+	int64_t poll_ms;
+	bool allow_empty;
+	struct trust_config trust;
+};
+
+struct cluster_config {
+	char kubeconfig[LP_PATH_MAX];
+	char context[LP_NAME_MAX];
+	char ns[LP_NAME_MAX]; /* of the ApplySet parent */
+	int64_t concurrency;  /* writes at once */
+	int64_t reconcile_ms; /* full re-apply, jittered */
+};
+
+struct retention_config {
+	int64_t revisions;
+	int64_t bytes;
+};
+
+struct limits_config {
+	int64_t fetch_bytes;
+	int64_t fetch_ms;
+	int64_t render_ms;
+	int64_t objects_bytes; /* of a source's object store on disk */
+};
+
+struct config {
+	char file[LP_PATH_MAX]; /* where it came from */
+	char site[LP_NAME_MAX];
+	char groups[LP_GROUPS_MAX][LP_NAME_MAX];
+	size_t group_count;
+	char state_dir[LP_PATH_MAX];
+	char socket[LP_PATH_MAX];
+	enum log_level log;
+	struct source_config sources[LP_SOURCES_MAX];
+	size_t source_count;
+	struct cluster_config cluster;
+	struct retention_config retention;
+	struct limits_config limits;
+};
+
+/*
+ * Reads file into *ret. LP_CONFIG: every problem is a line of *problems, "file:line: key:
+ * what is wrong; what to write"; *ret is then not to be used. Nothing is opened but the file.
+ */
+LP_CHECKED enum lp_code lp_config_load(const char *file, struct config *ret,
+				       struct buf *problems, struct err *err);
+
+/*
+ * Whether the files that the configuration names can be read. The problems as above.
+ */
+LP_CHECKED enum lp_code lp_config_check_files(const struct config *config, struct buf *problems,
+					      struct err *err);
+
+/* Appends the reference of all keys for people: key, type, default, meaning. */
+LP_CHECKED enum lp_code lp_config_reference(struct buf *out, struct err *err);
+#endif

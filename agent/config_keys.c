@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/config_keys.h"
+
+#define SECOND 1000LL
+#define MINUTE (60 * SECOND)
+#define DAY    (24 * 60 * MINUTE)
+#define MIB    (1024LL * 1024)
+
+#define FIELD(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
+
+static const struct key trust_keys[] = {
+	{"signers", KEY_PATH, FIELD(trust_config, signers), NULL, 0, 0,
+	 "allowed_signers file (ssh-keygen(1)): whose commits are accepted"},
+	{"rsaBits", KEY_NUMBER, FIELD(trust_config, rsa_bits), "2048", 2048, 16384,
+	 "shortest RSA key that is accepted"},
+	{0},
+};
+
+const struct key lp_source_keys[] = {
+	{"name", KEY_NAME, FIELD(source_config, name), "site", 0, 0,
+	 "names the source in messages, the store and its ApplySet"},
+	{"url", KEY_URL, FIELD(source_config, url), NULL, 0, 0, "the Git repository, over HTTPS"},
+	{"branch", KEY_BRANCH, FIELD(source_config, branch), "site/${site}", 0, 0,
+	 "the branch that this device follows"},
+	{"path", KEY_TREE, FIELD(source_config, path), ".", 0, 0,
+	 "folder of the repository that holds the manifests"},
+	{"namespace", KEY_NAME, FIELD(source_config, ns), "default", 0, 0,
+	 "for namespaced objects that name none"},
+	{"ca", KEY_PATH, FIELD(source_config, ca), "", 0, 0,
+	 "PEM file of the authority that signed the server's certificate; empty: the system's"},
+	{"credentials", KEY_PATH, FIELD(source_config, credentials), "", 0, 0,
+	 "file with one line user:password (or user:token); empty: none"},
+	{"poll", KEY_DURATION, FIELD(source_config, poll_ms), "300s", SECOND, 7 * DAY,
+	 "how often the branch is looked at"},
+	{"allowEmpty", KEY_BOOL, FIELD(source_config, allow_empty), "false", 0, 0,
+	 "accept a revision without any manifest, which prunes everything"},
+	{"trust", KEY_SECTION, FIELD(source_config, trust), NULL, 0, 0, "who may sign", trust_keys},
+	{0},
+};
+
+static const struct key cluster_keys[] = {
+	{"kubeconfig", KEY_PATH, FIELD(cluster_config, kubeconfig), "/etc/rancher/k3s/k3s.yaml", 0,
+	 0, "how to reach the API server; read again when it changes"},
+	{"context", KEY_TEXT, FIELD(cluster_config, context), "", 0, 0,
+	 "context of the kubeconfig; empty: its current-context"},
+	{"namespace", KEY_NAME, FIELD(cluster_config, ns), "limpet-system", 0, 0,
+	 "where limpet keeps its own few objects; made when missing"},
+	{"concurrency", KEY_NUMBER, FIELD(cluster_config, concurrency), "2", 1, 32,
+	 "writes to the API server at once"},
+	{"reconcile", KEY_DURATION, FIELD(cluster_config, reconcile_ms), "10m", SECOND, 7 * DAY,
+	 "how often everything is applied again, with jitter"},
+	{0},
+};
+
+static const struct key retention_keys[] = {
+	{"revisions", KEY_NUMBER, FIELD(retention_config, revisions), "10", 2, 1000,
+	 "revisions kept for rollback; current, previous and pinned always are"},
+	{"bytes", KEY_BYTES, FIELD(retention_config, bytes), "32MiB", MIB, 4096 * MIB,
+	 "size of the store above which older revisions go"},
+	{0},
+};
+
+static const struct key limits_keys[] = {
+	{"fetchBytes", KEY_BYTES, FIELD(limits_config, fetch_bytes), "64MiB", MIB / 16, LP_PACK_BYTES,
+	 "largest pack that one fetch may bring"},
+	{"fetchTime", KEY_DURATION, FIELD(limits_config, fetch_ms), "10m", SECOND, DAY,
+	 "longest time of one fetch"},
+	{"renderTime", KEY_DURATION, FIELD(limits_config, render_ms), "2m", SECOND, 60 * MINUTE,
+	 "longest time to verify and render one revision"},
+	{"objectsBytes", KEY_BYTES, FIELD(limits_config, objects_bytes), "128MiB", MIB, 4096 * MIB,
+	 "size of a source's Git objects on disk above which they are fetched anew"},
+	{0},
+};
+
+const struct key lp_config_keys[] = {
+	{"site", KEY_NAME, FIELD(config, site), NULL, 0, 0, "the name of this device's site"},
+	{"groups", KEY_NAMES, FIELD(config, groups), "[]", 0, 0, "groups that the site belongs to"},
+	{"stateDir", KEY_PATH, FIELD(config, state_dir), "/var/lib/limpet", 0, 0,
+	 "where revisions, inventory and Git objects are kept"},
+	{"socket", KEY_PATH, FIELD(config, socket), "/run/limpet/limpet.sock", 0, 0,
+	 "control socket of the daemon"},
+	{"log", KEY_LEVEL, FIELD(config, log), "info", 0, 0, "error, warn, info or debug"},
+	{"sources", KEY_SOURCES, FIELD(config, sources), NULL, 0, 0,
+	 "what this device runs; one entry for now", lp_source_keys},
+	{"cluster", KEY_SECTION, FIELD(config, cluster), "{}", 0, 0, "the API server", cluster_keys},
+	{"retention", KEY_SECTION, FIELD(config, retention), "{}", 0, 0,
+	 "how much is kept for rollback", retention_keys},
+	{"limits", KEY_SECTION, FIELD(config, limits), "{}", 0, 0,
+	 "what one revision may cost", limits_keys},
+	{0},
+};

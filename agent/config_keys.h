@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_CONFIG_KEYS_H
+#define LIMPET_AGENT_CONFIG_KEYS_H
+/* The table of all configuration keys; only agent/config*.c and its test look at it. */
+#include "agent/config.h"
+
+enum key_type {
+	KEY_TEXT,     /* any text that fits */
+	KEY_NAME,     /* a DNS label: a-z, 0-9 and - */
+	KEY_PATH,     /* an absolute path */
+	KEY_TREE,     /* a path inside the repository: relative, no ".." */
+	KEY_URL,      /* https://, or http:// on loopback */
+	KEY_BRANCH,   /* a branch name, ${site} allowed */
+	KEY_DURATION, /* 300s, 10m */
+	KEY_BYTES,    /* 32MiB */
+	KEY_NUMBER,
+	KEY_BOOL,
+	KEY_LEVEL,    /* error, warn, info, debug */
+	KEY_NAMES,    /* a list of names: struct config.groups */
+	KEY_SOURCES,  /* the list of sources */
+	KEY_SECTION,  /* an object with keys of its own */
+};
+
+struct key {
+	const char *name;
+	enum key_type type;
+	size_t offset, size;	 /* of the field in its section's struct */
+	const char *fallback;	 /* the default as one would write it; NULL: required */
+	int64_t min, max;	 /* of numbers, milliseconds, bytes */
+	const char *help;
+	const struct key *keys;	 /* of a section, ended by a key without a name */
+};
+
+extern const struct key lp_config_keys[];
+extern const struct key lp_source_keys[];
+#endif
