@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+# musl for LIMPET_TARGET x86_64, arm64 or armhf. Builds the compiler when it is missing, so that
+# `cmake --preset release-arm64` needs nothing before it.
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES LIMPET_TARGET LIMPET_CC)
+
+set(CMAKE_SYSTEM_NAME Linux)
+if(LIMPET_TARGET STREQUAL "x86_64")
+	set(CMAKE_SYSTEM_PROCESSOR x86_64)
+	set(limpet_tools x86_64-linux-gnu-)
+	set(limpet_qemu qemu-x86_64-static qemu-x86_64)
+elseif(LIMPET_TARGET STREQUAL "arm64")
+	set(CMAKE_SYSTEM_PROCESSOR aarch64)
+	set(limpet_tools aarch64-linux-gnu-)
+	set(limpet_qemu qemu-aarch64-static qemu-aarch64)
+elseif(LIMPET_TARGET STREQUAL "armhf")
+	set(CMAKE_SYSTEM_PROCESSOR armv7l)
+	set(limpet_tools arm-linux-gnueabihf-)
+	set(limpet_qemu qemu-arm-static qemu-arm)
+else()
+	message(FATAL_ERROR "LIMPET_TARGET is `${LIMPET_TARGET}`; with cross/toolchain.cmake it must be x86_64, arm64 or armhf")
+endif()
+
+if(NOT LIMPET_CC)
+	execute_process(COMMAND "${CMAKE_CURRENT_LIST_DIR}/build" --toolchain ${LIMPET_TARGET}
+		OUTPUT_VARIABLE LIMPET_CC OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE limpet_status)
+	if(NOT limpet_status EQUAL 0)
+		message(FATAL_ERROR "cross/build --toolchain ${LIMPET_TARGET} failed: its message is above")
+	endif()
+endif()
+set(CMAKE_C_COMPILER "${LIMPET_CC}")
+foreach(limpet_tool AR RANLIB STRIP OBJCOPY OBJDUMP NM READELF)
+	string(TOLOWER ${limpet_tool} limpet_name)
+	find_program(CMAKE_${limpet_tool} ${limpet_tools}${limpet_name})
+endforeach()
+
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXE_LINKER_FLAGS_INIT -static-pie)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE NEVER)
+
+if(NOT CMAKE_HOST_SYSTEM_PROCESSOR STREQUAL CMAKE_SYSTEM_PROCESSOR)
+	find_program(LIMPET_QEMU NAMES ${limpet_qemu})
+	if(LIMPET_QEMU)
+		set(CMAKE_CROSSCOMPILING_EMULATOR "${LIMPET_QEMU}")
+	endif()
+endif()
