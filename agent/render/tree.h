@@ -12,11 +12,11 @@
 #include "platform/buf.h"
 
 enum tree_type {
-	TREE_FILE,	/* a regular file, executable or not (Git modes 100644, 100755) */
-	TREE_DIR,	/* 040000 */
-	TREE_SYMLINK,	/* 120000 */
+	TREE_FILE,      /* a regular file, executable or not (Git modes 100644, 100755) */
+	TREE_DIR,       /* 040000 */
+	TREE_SYMLINK,   /* 120000 */
 	TREE_SUBMODULE, /* 160000 */
-	TREE_OTHER,	/* a device, a socket, a mode that Git does not have */
+	TREE_OTHER,     /* a device, a socket, a mode that Git does not have */
 };
 
 /* One entry of a folder; borrowed, good until the visitor returns. */

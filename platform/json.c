@@ -1,0 +1,757 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "platform/json.h"
+
+#include "platform/limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <yyjson.h>
+
+struct json {
+	yyjson_mut_doc *doc;
+	yyjson_alc alc; /* its context is this struct: doc lives at a fixed address */
+	size_t used_bytes, max_bytes;
+};
+
+/* A struct jval is a yyjson_mut_val under a name that says less. */
+static yyjson_mut_val *val(const struct jval *v)
+{
+	return (yyjson_mut_val *)(uintptr_t)v;
+}
+
+static struct jval *jval(yyjson_mut_val *v)
+{
+	return (struct jval *)v;
+}
+
+/* --- memory: each block carries its size in front, so that the sum is known --- */
+
+#define HEAD_BYTES (_Alignof(max_align_t))
+
+static void *counted_malloc(void *context, size_t n)
+{
+	struct json *j = context;
+
+	if (n > j->max_bytes || j->used_bytes > j->max_bytes - n)
+		return NULL;
+	uint8_t *block = malloc(HEAD_BYTES + n);
+	if (!block)
+		return NULL;
+	memcpy(block, &n, sizeof(n));
+	j->used_bytes += n;
+	return block + HEAD_BYTES;
+}
+
+static void counted_free(void *context, void *data)
+{
+	struct json *j = context;
+	size_t n;
+
+	if (!data)
+		return;
+	uint8_t *block = (uint8_t *)data - HEAD_BYTES;
+	memcpy(&n, block, sizeof(n));
+	j->used_bytes -= n;
+	free(block);
+}
+
+static void *counted_realloc(void *context, void *data, size_t old, size_t n)
+{
+	struct json *j = context;
+
+	if (!data)
+		return counted_malloc(context, n);
+	size_t others = j->used_bytes - old;
+	if (n > j->max_bytes || others > j->max_bytes - n)
+		return NULL;
+	uint8_t *block = realloc((uint8_t *)data - HEAD_BYTES, HEAD_BYTES + n);
+	if (!block)
+		return NULL;
+	memcpy(block, &n, sizeof(n));
+	j->used_bytes = others + n;
+	return block + HEAD_BYTES;
+}
+
+enum lp_code lp_json_new(size_t max_bytes, struct json **ret, struct err *err)
+{
+	struct json *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return lp_err_nomem(err, "JSON document");
+	j->max_bytes = max_bytes;
+	j->alc = (yyjson_alc){counted_malloc, counted_realloc, counted_free, j};
+	j->doc = yyjson_mut_doc_new(&j->alc);
+	if (!j->doc) {
+		free(j);
+		return lp_err_set(err, LP_LIMIT, "JSON document: more than %zu bytes of memory",
+				  max_bytes);
+	}
+	*ret = j;
+	return LP_OK;
+}
+
+void lp_json_free(struct json *j)
+{
+	if (!j)
+		return;
+	yyjson_mut_doc_free(j->doc);
+	free(j);
+}
+
+void lp_json_freep(struct json **doc)
+{
+	lp_json_free(*doc);
+	*doc = NULL;
+}
+
+struct jval *lp_json_root(const struct json *j)
+{
+	return j ? jval(j->doc->root) : NULL;
+}
+
+void lp_json_set_root(struct json *j, struct jval *root)
+{
+	j->doc->root = val(root);
+}
+
+/* --- parsing --- */
+
+/* yyjson has no limit of depth and needs none; what walks the tree later does. */
+static enum lp_code check_depth(const char *text, size_t len, struct err *err)
+{
+	unsigned depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+		if (quoted && c == '\\')
+			i++;
+		else if (c == '"')
+			quoted = !quoted;
+		else if (!quoted && (c == '{' || c == '['))
+			depth++;
+		else if (!quoted && (c == '}' || c == ']') && depth)
+			depth--;
+		if (depth > LP_JSON_DEPTH)
+			return lp_err_set(err, LP_LIMIT,
+					  "JSON at byte %zu: more than %d levels deep", i,
+					  LP_JSON_DEPTH);
+	}
+	return LP_OK;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const yyjson_mut_val *x = *(yyjson_mut_val *const *)a, *y = *(yyjson_mut_val *const *)b;
+	size_t x_len = unsafe_yyjson_get_len((void *)(uintptr_t)x);
+	size_t y_len = unsafe_yyjson_get_len((void *)(uintptr_t)y);
+	int order = memcmp(x->uni.str, y->uni.str, x_len < y_len ? x_len : y_len);
+
+	if (order)
+		return order;
+	return x_len < y_len ? -1 : x_len > y_len;
+}
+
+/* The keys of an object sorted by bytes; free() them. NULL when empty or out of memory. */
+static yyjson_mut_val **sorted_keys(yyjson_mut_val *obj)
+{
+	size_t n = yyjson_mut_obj_size(obj), i = 0;
+	yyjson_mut_val **keys = n ? malloc(n * sizeof(yyjson_mut_val *)) : NULL;
+	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(obj);
+
+	while (keys && i < n)
+		keys[i++] = yyjson_mut_obj_iter_next(&it);
+	if (keys)
+		qsort(keys, n, sizeof(yyjson_mut_val *), compare_keys);
+	return keys;
+}
+
+static enum lp_code check_keys(yyjson_mut_val *obj, struct err *err)
+{
+	size_t n = yyjson_mut_obj_size(obj);
+	yyjson_mut_val **keys = sorted_keys(obj);
+	enum lp_code code = LP_OK;
+
+	if (n && !keys)
+		return lp_err_nomem(err, "JSON keys");
+	for (size_t i = 0; code == LP_OK && i < n; i++) {
+		const char *key = yyjson_mut_get_str(keys[i]);
+		if (strlen(key) != yyjson_mut_get_len(keys[i]))
+			code = lp_err_set(err, LP_REJECTED, "JSON: a key that holds a NUL");
+		else if (i && compare_keys(&keys[i - 1], &keys[i]) == 0)
+			code = lp_err_set(err, LP_REJECTED,
+					  "JSON: the key \"%.100s\" is there twice in one object",
+					  key);
+	}
+	free(keys);
+	return code;
+}
+
+static enum lp_code check_tree(yyjson_mut_val *v, struct err *err)
+{
+	size_t n = yyjson_mut_is_ctn(v) ? unsafe_yyjson_get_len(v) : 0;
+	yyjson_mut_val *at = n ? v->uni.ptr : NULL;
+
+	if (yyjson_mut_is_obj(v)) {
+		LP_TRY(check_keys(v, err));
+		at = n ? at->next->next : NULL; /* key, value, next key */
+	}
+	for (size_t i = 0; i < n; i++) {
+		at = at->next;
+		LP_TRY(check_tree(at, err));
+		at = yyjson_mut_is_obj(v) ? at->next : at;
+	}
+	return LP_OK;
+}
+
+static enum lp_code read_error(const yyjson_read_err *why, const struct json *j, struct err *err)
+{
+	if (why->code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+		return lp_err_set(err, LP_LIMIT, "JSON: more than %zu bytes of memory",
+				  j->max_bytes);
+	return lp_err_set(err, LP_REJECTED, "JSON at byte %zu: %s", why->pos, why->msg);
+}
+
+enum lp_code lp_json_parse(const void *text, size_t len, size_t max_bytes, struct json **ret,
+			   struct err *err)
+{
+	LP_AUTO(lp_json_freep) struct json *j = NULL;
+	yyjson_read_err why = {0};
+
+	LP_TRY(check_depth(text, len, err));
+	LP_TRY(lp_json_new(max_bytes, &j, err));
+	yyjson_doc *read =
+		yyjson_read_opts((char *)(uintptr_t)text, len, YYJSON_READ_NOFLAG, &j->alc, &why);
+	if (!read)
+		return read_error(&why, j, err);
+	j->doc->root = yyjson_val_mut_copy(j->doc, yyjson_doc_get_root(read));
+	yyjson_doc_free(read);
+	if (!j->doc->root)
+		return lp_json_full(j, "JSON", err);
+	LP_TRY(check_tree(j->doc->root, err));
+	*ret = LP_STEAL(j);
+	return LP_OK;
+}
+
+/* --- reading --- */
+
+enum json_type lp_json_type(const struct jval *v)
+{
+	switch (yyjson_mut_get_type(val(v))) {
+	case YYJSON_TYPE_BOOL:
+		return JSON_BOOL;
+	case YYJSON_TYPE_NUM:
+		return yyjson_mut_is_real(val(v)) ? JSON_REAL : JSON_INT;
+	case YYJSON_TYPE_STR:
+		return JSON_STR;
+	case YYJSON_TYPE_ARR:
+		return JSON_ARR;
+	case YYJSON_TYPE_OBJ:
+		return JSON_OBJ;
+	default:
+		return JSON_NULL;
+	}
+}
+
+const char *lp_json_type_name(const struct jval *v)
+{
+	static const char *const names[] = {
+		[JSON_NULL] = "null",     [JSON_BOOL] = "a boolean", [JSON_INT] = "an integer",
+		[JSON_REAL] = "a number", [JSON_STR] = "a string",   [JSON_ARR] = "a list",
+		[JSON_OBJ] = "an object",
+	};
+	return v ? names[lp_json_type(v)] : "nothing";
+}
+
+bool lp_json_is(const struct jval *v, enum json_type type)
+{
+	return v && lp_json_type(v) == type;
+}
+
+struct jval *lp_json_get(const struct jval *obj, const char *key)
+{
+	return jval(yyjson_mut_obj_get(val(obj), key));
+}
+
+struct jval *lp_json_at(const struct jval *v, ...)
+{
+	const struct jval *at = v;
+	va_list keys;
+
+	va_start(keys, v);
+	for (const char *key; at && (key = va_arg(keys, const char *));)
+		at = lp_json_get(at, key);
+	va_end(keys);
+	return jval(val(at));
+}
+
+const char *lp_json_str(const struct jval *v)
+{
+	return yyjson_mut_get_str(val(v));
+}
+
+struct slice lp_json_slice(const struct jval *v)
+{
+	const char *text = lp_json_str(v);
+
+	return (struct slice){(const uint8_t *)text, text ? yyjson_mut_get_len(val(v)) : 0};
+}
+
+const char *lp_json_text(const struct jval *obj, const char *key)
+{
+	const char *text = lp_json_str(lp_json_get(obj, key));
+
+	return text ? text : "";
+}
+
+bool lp_json_int(const struct jval *v, int64_t *ret)
+{
+	if (yyjson_mut_is_sint(val(v)))
+		*ret = yyjson_mut_get_sint(val(v));
+	else if (yyjson_mut_is_uint(val(v)) && yyjson_mut_get_uint(val(v)) <= INT64_MAX)
+		*ret = (int64_t)yyjson_mut_get_uint(val(v));
+	else
+		return false;
+	return true;
+}
+
+bool lp_json_bool(const struct jval *v, bool *ret)
+{
+	if (!yyjson_mut_is_bool(val(v)))
+		return false;
+	*ret = yyjson_mut_get_bool(val(v));
+	return true;
+}
+
+size_t lp_json_len(const struct jval *v)
+{
+	return yyjson_mut_is_ctn(val(v)) ? unsafe_yyjson_get_len(val(v)) : 0;
+}
+
+struct json_iter lp_json_iter(const struct jval *v)
+{
+	return (struct json_iter){.of = v};
+}
+
+/* A container points at its last element or key; they are linked in a ring, key -> value -> key. */
+bool lp_json_next(struct json_iter *it)
+{
+	yyjson_mut_val *of = val(it->of), *at = it->at;
+
+	if (it->at)
+		it->index++;
+	if (it->index >= lp_json_len(it->of)) {
+		it->key = NULL;
+		it->value = NULL;
+		return false;
+	}
+	if (!at) {
+		at = of->uni.ptr;
+		at = yyjson_mut_is_obj(of) ? at->next : at;
+	}
+	at = at->next;
+	if (yyjson_mut_is_obj(of)) {
+		it->key = at->uni.str;
+		at = at->next;
+	}
+	it->at = at;
+	it->value = jval(at);
+	return true;
+}
+
+static bool objects_equal(const struct jval *a, const struct jval *b)
+{
+	struct json_iter it = lp_json_iter(a);
+
+	while (lp_json_next(&it)) {
+		const struct jval *other = lp_json_get(b, it.key);
+		if (!other || !lp_json_equal(it.value, other))
+			return false;
+	}
+	return true;
+}
+
+static bool arrays_equal(const struct jval *a, const struct jval *b)
+{
+	struct json_iter x = lp_json_iter(a), y = lp_json_iter(b);
+
+	while (lp_json_next(&x) && lp_json_next(&y))
+		if (!lp_json_equal(x.value, y.value))
+			return false;
+	return true;
+}
+
+bool lp_json_equal(const struct jval *a, const struct jval *b)
+{
+	if (!a || !b || lp_json_type(a) != lp_json_type(b) || lp_json_len(a) != lp_json_len(b))
+		return a == b;
+	switch (lp_json_type(a)) {
+	case JSON_OBJ:
+		return objects_equal(a, b);
+	case JSON_ARR:
+		return arrays_equal(a, b);
+	default:
+		return yyjson_mut_equals(val(a), val(b));
+	}
+}
+
+/* --- building --- */
+
+struct jval *lp_json_obj(struct json *j)
+{
+	return jval(yyjson_mut_obj(j->doc));
+}
+
+struct jval *lp_json_arr(struct json *j)
+{
+	return jval(yyjson_mut_arr(j->doc));
+}
+
+struct jval *lp_json_null(struct json *j)
+{
+	return jval(yyjson_mut_null(j->doc));
+}
+
+struct jval *lp_json_new_bool(struct json *j, bool value)
+{
+	return jval(yyjson_mut_bool(j->doc, value));
+}
+
+struct jval *lp_json_new_int(struct json *j, int64_t value)
+{
+	/* yyjson tells signed from unsigned apart when it compares */
+	return value < 0 ? jval(yyjson_mut_sint(j->doc, value))
+			 : lp_json_new_uint(j, (uint64_t)value);
+}
+
+struct jval *lp_json_new_uint(struct json *j, uint64_t value)
+{
+	return jval(yyjson_mut_uint(j->doc, value));
+}
+
+struct jval *lp_json_new_real(struct json *j, double value)
+{
+	return jval(yyjson_mut_real(j->doc, value));
+}
+
+struct jval *lp_json_new_str(struct json *j, const char *text)
+{
+	return lp_json_new_strn(j, text, strlen(text));
+}
+
+struct jval *lp_json_new_strn(struct json *j, const char *text, size_t n)
+{
+	return jval(yyjson_mut_strncpy(j->doc, n ? text : "", n));
+}
+
+static struct jval *copy_members(struct json *j, const struct jval *v, struct jval *to)
+{
+	struct json_iter it = lp_json_iter(v);
+
+	while (to && lp_json_next(&it)) {
+		struct jval *copy = lp_json_copy(j, it.value);
+		yyjson_mut_val *key = it.key ? yyjson_mut_strcpy(j->doc, it.key) : NULL;
+		bool done = it.key ? key && copy && yyjson_mut_obj_add(val(to), key, val(copy))
+				   : copy && lp_json_add(to, copy);
+		if (!done)
+			return NULL;
+	}
+	return to;
+}
+
+struct jval *lp_json_copy(struct json *j, const struct jval *v)
+{
+	struct slice text = lp_json_slice(v);
+
+	switch (lp_json_type(v)) {
+	case JSON_OBJ:
+		return copy_members(j, v, lp_json_obj(j));
+	case JSON_ARR:
+		return copy_members(j, v, lp_json_arr(j));
+	case JSON_STR:
+		return lp_json_new_strn(j, (const char *)text.data, text.len);
+	case JSON_BOOL:
+		return lp_json_new_bool(j, yyjson_mut_get_bool(val(v)));
+	case JSON_REAL:
+		return lp_json_new_real(j, yyjson_mut_get_real(val(v)));
+	case JSON_INT:
+		return yyjson_mut_is_sint(val(v))
+			       ? lp_json_new_int(j, yyjson_mut_get_sint(val(v)))
+			       : lp_json_new_uint(j, yyjson_mut_get_uint(val(v)));
+	default:
+		return lp_json_null(j);
+	}
+}
+
+/* Links value in where the value of key is now; yyjson's own replace would copy it by value. */
+static bool replace(yyjson_mut_val *obj, const char *key, yyjson_mut_val *value)
+{
+	size_t n = yyjson_mut_obj_size(obj);
+	yyjson_mut_val *at = n ? obj->uni.ptr : NULL;
+
+	for (size_t i = 0; i < n; i++, at = at->next->next) {
+		if (!yyjson_mut_equals_str(at, key))
+			continue;
+		if (at->next != value) {
+			value->next = at->next->next;
+			at->next = value;
+		}
+		return true;
+	}
+	return false;
+}
+
+bool lp_json_put(struct json *j, struct jval *obj, const char *key, struct jval *value)
+{
+	if (!value || !lp_json_is(obj, JSON_OBJ))
+		return false;
+	if (replace(val(obj), key, val(value)))
+		return true;
+	yyjson_mut_val *copy = yyjson_mut_strcpy(j->doc, key);
+	return copy && yyjson_mut_obj_add(val(obj), copy, val(value));
+}
+
+bool lp_json_put_str(struct json *j, struct jval *obj, const char *key, const char *text)
+{
+	return lp_json_put(j, obj, key, lp_json_new_str(j, text));
+}
+
+bool lp_json_put_int(struct json *j, struct jval *obj, const char *key, int64_t value)
+{
+	return lp_json_put(j, obj, key, lp_json_new_int(j, value));
+}
+
+bool lp_json_put_bool(struct json *j, struct jval *obj, const char *key, bool value)
+{
+	return lp_json_put(j, obj, key, lp_json_new_bool(j, value));
+}
+
+struct jval *lp_json_put_obj(struct json *j, struct jval *obj, const char *key)
+{
+	struct jval *there = lp_json_get(obj, key);
+
+	if (there && !lp_json_is(there, JSON_NULL))
+		return lp_json_is(there, JSON_OBJ) ? there : NULL;
+	struct jval *made = lp_json_obj(j);
+	return lp_json_put(j, obj, key, made) ? made : NULL;
+}
+
+bool lp_json_add(struct jval *arr, struct jval *value)
+{
+	return value && yyjson_mut_arr_append(val(arr), val(value));
+}
+
+bool lp_json_del(struct jval *obj, const char *key)
+{
+	return yyjson_mut_obj_remove_key(val(obj), key) != NULL;
+}
+
+void lp_json_arr_del(struct jval *arr, size_t i)
+{
+	yyjson_mut_arr_remove(val(arr), i);
+}
+
+enum lp_code lp_json_full(const struct json *j, const char *what, struct err *err)
+{
+	return lp_err_set(err, LP_LIMIT, "%s: more than %zu bytes of memory", what, j->max_bytes);
+}
+
+/* --- writing --- */
+
+struct writer {
+	struct buf *out;
+	struct err *err;
+	bool pretty, sorted;
+};
+
+static enum lp_code write_value(const struct writer *w, const struct jval *v, unsigned depth);
+
+static enum lp_code write_escape(const struct writer *w, uint8_t c)
+{
+	static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+
+	for (const char *form = short_forms; *form; form += 2)
+		if ((uint8_t)form[0] == c)
+			return lp_buf_printf(w->out, w->err, "\\%c", form[1]);
+	return lp_buf_printf(w->out, w->err, "\\u%04x", c);
+}
+
+static enum lp_code write_string(const struct writer *w, const uint8_t *text, size_t n)
+{
+	size_t from = 0;
+
+	LP_TRY(lp_buf_byte(w->out, '"', w->err));
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] >= 0x20 && text[i] != '"' && text[i] != '\\')
+			continue;
+		LP_TRY(lp_buf_append(w->out, text + from, i - from, w->err));
+		LP_TRY(write_escape(w, text[i]));
+		from = i + 1;
+	}
+	LP_TRY(lp_buf_append(w->out, text + from, n - from, w->err));
+	return lp_buf_byte(w->out, '"', w->err);
+}
+
+/* A real number as 0.DIGITS times ten to the point, without zeros at either end. */
+struct digits {
+	char text[32];
+	int n, point;
+	bool negative;
+};
+
+/* Takes apart what yyjson writes: [-]123.45[e-6], the shortest digits that read back the same. */
+static struct digits take_apart(const char *text)
+{
+	struct digits d = {.negative = *text == '-'};
+	bool fraction = false;
+
+	for (text += d.negative; *text && *text != 'e' && *text != 'E'; text++) {
+		if (*text == '.') {
+			fraction = true;
+			continue;
+		}
+		bool leading = !d.n && *text == '0';
+		if (!leading && d.n < (int)sizeof(d.text) - 1)
+			d.text[d.n++] = *text;
+		d.point += fraction ? -leading : !leading;
+	}
+	d.point += *text ? (int)strtol(text + 1, NULL, 10) : 0;
+	while (d.n && d.text[d.n - 1] == '0')
+		d.n--;
+	d.text[d.n] = '\0';
+	return d;
+}
+
+/*
+ * In the form of Go's encoding/json, because the API takes 1e3 from YAML for an integer only
+ * when it arrives as 1000 and not as 1000.0.
+ */
+static enum lp_code write_digits(const struct writer *w, const struct digits *d)
+{
+	const char *t = d->text;
+
+	if (d->negative)
+		LP_TRY(lp_buf_byte(w->out, '-', w->err));
+	if (!d->n)
+		return lp_buf_byte(w->out, '0', w->err);
+	if (d->point < -5 || d->point > 21)
+		return lp_buf_printf(w->out, w->err, "%c%s%se%+d", t[0], d->n > 1 ? "." : "", t + 1,
+				     d->point - 1);
+	if (d->point <= 0)
+		return lp_buf_printf(w->out, w->err, "0.%.*d%s", -d->point, 0, t);
+	if (d->point >= d->n)
+		return lp_buf_printf(w->out, w->err, "%s%.*d", t, d->point - d->n, 0);
+	return lp_buf_printf(w->out, w->err, "%.*s.%s", d->point, t, t + d->point);
+}
+
+static enum lp_code write_real(const struct writer *w, const struct jval *v)
+{
+	uint8_t memory[1024];
+	yyjson_alc alc;
+	yyjson_write_err why;
+
+	yyjson_alc_pool_init(&alc, memory, sizeof(memory));
+	const char *text = yyjson_mut_val_write_opts(val(v), YYJSON_WRITE_NOFLAG, &alc, NULL, &why);
+	if (!text)
+		return lp_err_set(w->err, LP_REJECTED, "a number that JSON cannot hold: %s",
+				  why.msg);
+	struct digits d = take_apart(text);
+	return write_digits(w, &d);
+}
+
+static enum lp_code write_break(const struct writer *w, unsigned depth)
+{
+	if (!w->pretty)
+		return LP_OK;
+	return lp_buf_printf(w->out, w->err, "\n%*s", (int)(2 * depth), "");
+}
+
+static enum lp_code write_member(const struct writer *w, yyjson_mut_val *key, unsigned depth)
+{
+	LP_TRY(write_string(w, (const uint8_t *)key->uni.str, unsafe_yyjson_get_len(key)));
+	LP_TRY(lp_buf_str(w->out, w->pretty ? ": " : ":", w->err));
+	return write_value(w, jval(key->next), depth);
+}
+
+static enum lp_code write_obj(const struct writer *w, yyjson_mut_val *obj, unsigned depth)
+{
+	size_t n = yyjson_mut_obj_size(obj);
+	yyjson_mut_val **keys = w->sorted ? sorted_keys(obj) : NULL;
+	yyjson_mut_val *key = n ? obj->uni.ptr : NULL;
+	enum lp_code code = w->sorted && n && !keys ? lp_err_nomem(w->err, "JSON keys") : LP_OK;
+
+	for (size_t i = 0; code == LP_OK && i < n; i++) {
+		key = keys ? keys[i] : key->next->next;
+		code = i ? lp_buf_byte(w->out, ',', w->err) : LP_OK;
+		if (code == LP_OK)
+			code = write_break(w, depth + 1);
+		if (code == LP_OK)
+			code = write_member(w, key, depth + 1);
+	}
+	free(keys);
+	return code;
+}
+
+static enum lp_code write_arr(const struct writer *w, const struct jval *arr, unsigned depth)
+{
+	struct json_iter it = lp_json_iter(arr);
+
+	while (lp_json_next(&it)) {
+		if (it.index)
+			LP_TRY(lp_buf_byte(w->out, ',', w->err));
+		LP_TRY(write_break(w, depth + 1));
+		LP_TRY(write_value(w, it.value, depth + 1));
+	}
+	return LP_OK;
+}
+
+static enum lp_code write_container(const struct writer *w, const struct jval *v, unsigned depth)
+{
+	bool is_obj = lp_json_is(v, JSON_OBJ);
+
+	LP_TRY(lp_buf_byte(w->out, is_obj ? '{' : '[', w->err));
+	LP_TRY(is_obj ? write_obj(w, val(v), depth) : write_arr(w, v, depth));
+	if (lp_json_len(v))
+		LP_TRY(write_break(w, depth));
+	return lp_buf_byte(w->out, is_obj ? '}' : ']', w->err);
+}
+
+static enum lp_code write_value(const struct writer *w, const struct jval *v, unsigned depth)
+{
+	struct slice text = lp_json_slice(v);
+
+	switch (lp_json_type(v)) {
+	case JSON_OBJ:
+	case JSON_ARR:
+		return write_container(w, v, depth);
+	case JSON_STR:
+		return write_string(w, text.data, text.len);
+	case JSON_REAL:
+		return write_real(w, v);
+	case JSON_INT:
+		if (yyjson_mut_is_sint(val(v)))
+			return lp_buf_printf(w->out, w->err, "%lld",
+					     (long long)yyjson_mut_get_sint(val(v)));
+		return lp_buf_printf(w->out, w->err, "%llu",
+				     (unsigned long long)yyjson_mut_get_uint(val(v)));
+	case JSON_BOOL:
+		return lp_buf_str(w->out, yyjson_mut_get_bool(val(v)) ? "true" : "false", w->err);
+	default:
+		return lp_buf_str(w->out, "null", w->err);
+	}
+}
+
+enum lp_code lp_json_write(const struct jval *v, struct buf *out, struct err *err)
+{
+	return write_value(&(struct writer){.out = out, .err = err}, v, 0);
+}
+
+enum lp_code lp_json_write_pretty(const struct jval *v, struct buf *out, struct err *err)
+{
+	return write_value(&(struct writer){.out = out, .err = err, .pretty = true}, v, 0);
+}
+
+enum lp_code lp_json_canonical(const struct jval *v, struct buf *out, struct err *err)
+{
+	return write_value(&(struct writer){.out = out, .err = err, .sorted = true}, v, 0);
+}
