@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_SUPERVISOR_SUPERVISOR_H
+#define LIMPET_AGENT_SUPERVISOR_SUPERVISOR_H
+/*
+ * The supervisor: one process that owns the store, decides what happens next
+ * (cycle.h), starts the roles for it and answers on the control socket. It
+ * parses nothing that a stranger wrote but bounded frames.
+ */
+#include "agent/config.h"
+
+enum wish_kind {
+	WISH_RUN,      /* the daemon: until SIGTERM */
+	WISH_SYNC,     /* one cycle: poll, apply, end */
+	WISH_ROLLBACK, /* apply a stored revision, pin it, end */
+};
+
+struct wish {
+	enum wish_kind kind;
+	char revision[128]; /* ROLLBACK: as a person typed it; "" the one before */
+};
+
+/*
+ * Does what is wished in this process, with the roles as children. Progress and the log
+ * go to stderr. Returns the program's exit code; *err is set when it is not 0. The state
+ * directory is locked meanwhile: LP_CONFLICT names the process that holds it.
+ */
+int lp_supervisor_run(const struct config *config, const struct wish *wish, struct err *err);
+#endif
