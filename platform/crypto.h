@@ -19,6 +19,10 @@ enum lp_hash_alg { LP_SHA1, LP_SHA256, LP_SHA384, LP_SHA512 };
 #define LP_SHA512_BYTES 64
 #define LP_HASH_MAX     64 /* bytes of the longest of them */
 
+/* RSA moduli that can be judged; the library has no more, and whole bytes only. */
+#define LP_RSA_BITS_MIN 2048
+#define LP_RSA_BITS_MAX 4096
+
 /* A hash under way. Between lp_hash_begin and lp_hash_end it owns memory of the library. */
 struct lp_hash {
 	enum lp_hash_alg alg;
@@ -62,8 +66,9 @@ bool lp_ecdsa_verify(unsigned bits, struct slice point, struct slice r, struct s
 
 /*
  * Whether sig is the RSA PKCS#1 v1.5 signature of the digest by (n, e), all big-endian
- * without sign; sig exactly as long as n. False when n has fewer than 2048 or more than
- * 8192 bits, and for an even or one-digit e. The caller demands more bits when it wants them.
+ * without sign; sig exactly as long as n. False when n has fewer than
+ * LP_RSA_BITS_MIN bits, more than LP_RSA_BITS_MAX or a part of a byte, and when e is even, 1 or
+ * longer than 8 bytes. The caller demands more bits when it wants them.
  */
 bool lp_rsa_verify(struct slice n, struct slice e, enum lp_hash_alg alg, const uint8_t *digest,
 		   struct slice sig);
@@ -78,6 +83,12 @@ LP_CHECKED enum lp_code lp_base64_decode(struct slice text, struct buf *b, struc
 /* Appends data as base64, padded, without line ends. Errors as lp_buf_append. */
 LP_CHECKED enum lp_code lp_base64_encode(struct slice data, struct buf *b, struct err *err);
 
+/* Bytes that lp_base64_text writes for n bytes, with the NUL. */
+#define LP_BASE64_TEXT(n) (((n) + 2) / 3 * 4 + 1)
+
+/* Writes n bytes as padded base64 and a NUL into to (at least LP_BASE64_TEXT(n)). Returns to. */
+const char *lp_base64_text(const void *data, size_t n, char *to);
+
 /* Whether n bytes are equal, in a time that does not depend on where they differ. */
 bool lp_equal_secret(const void *a, const void *b, size_t n);
 
@@ -87,7 +98,7 @@ void lp_hmac_sha256(struct slice key, const void *data, size_t n, uint8_t out[LP
 /* SipHash-2-4 of n bytes: spreads a fleet evenly; not a signature of anything. */
 uint64_t lp_siphash(const uint8_t key[16], const void *data, size_t n);
 
-/* "mbedTLS 3.6.6" and "1.0.18", for limpet version; borrowed, for ever. */
+/* "3.6.6" and "1.0.18", for limpet version; borrowed, for ever. */
 const char *lp_mbedtls_version(void);
 const char *lp_sodium_version(void);
 #endif

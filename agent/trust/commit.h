@@ -48,13 +48,12 @@ struct commit {
 LP_CHECKED enum lp_code lp_commit_parse(const uint8_t *data, size_t len, struct commit *ret,
 					struct err *err);
 
+/*
+ * Whether this looks like a commit of a repository with SHA-256 object ids, which
+ * lp_commit_parse rejects: such a refusal has a name of its own.
+ */
+bool lp_commit_is_sha256(const uint8_t *data, size_t len);
+
 /* The object id that a commit object with this content has. */
 void lp_commit_oid(const uint8_t *data, size_t len, struct oid *ret);
-
-/*
- * Copies untrusted text for people to see: bytes below 0x20, 0x7f and what is no valid UTF-8
- * become '?', as do the control and direction marks of Unicode; cut to fit size, whole
- * characters only. Returns to.
- */
-const char *lp_printable(struct slice text, char *to, size_t size);
 #endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_TRUST_TEXT_H
+#define LIMPET_AGENT_TRUST_TEXT_H
+/*
+ * Untrusted text on its way to a person's eyes.
+ */
+#include "platform/buf.h"
+
+/*
+ * Copies text so that it can be shown on a terminal and in a log: each control character,
+ * each invisible or direction-changing mark of Unicode and each byte that is no valid UTF-8
+ * becomes '?'. Cut at a whole character to fit size (which counts the NUL). Returns to.
+ */
+const char *lp_printable(struct slice text, char *to, size_t size);
+#endif
