@@ -14,10 +14,11 @@ MANIFEST = "manifest.sha256"
 def staging(final):
     """A folder that becomes `final` when the block ends well, and disappears when it does not.
 
-    The caller holds the lock of `final`, so what an interrupted run left behind can go.
+    The caller holds the lock of `final`. The process id in the name keeps what a killed run may
+    still be writing out of this one.
     """
-    aside = final.with_name(final.name + ".building")
-    shutil.rmtree(aside, ignore_errors=True)
+    _forget(final.parent, final.name)
+    aside = final.parent / f"{final.name}.building-{os.getpid()}"
     aside.mkdir(parents=True)
     try:
         yield aside
@@ -25,6 +26,20 @@ def staging(final):
         aside.rename(final)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def work_folder(name):
+    """An empty folder to build in; the caller holds the lock of `name`."""
+    top = folder("work")
+    _forget(top, name)
+    path = top / f"{name}.building-{os.getpid()}"
+    path.mkdir()
+    return path
+
+
+def _forget(top, name):
+    for left in top.glob(f"{name}.building-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _write_manifest(top):
@@ -49,10 +64,3 @@ def verify(top, again):
         if sha256(top / name) != digest:
             raise Failure(f"{top / name} was altered since it was built{way_out}")
 
-
-def work_folder(name):
-    """An empty folder to build in; the caller holds the lock of `name`."""
-    path = folder("work") / name
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir()
-    return path

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is built, for which target, with which flags. A change here builds everything anew."""
+"""What is built, for which target, with which flags. A changed target or library is built anew."""
 
 import collections
+import os
+import platform
 import shutil
 import subprocess
 
@@ -49,10 +51,11 @@ HOST_TOOLS = {
     "xz": "xz-utils", "bzip2": "bzip2", "autoreconf": "autoconf", "automake": "automake", "libtoolize": "libtool",
     "tclsh": "tcl",
 }
-CROSS_TOOLS = {
-    "x86_64": {"x86_64-linux-gnu-gcc": "gcc-x86-64-linux-gnu"},
-    "arm64": {"aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"},
-    "armhf": {"arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf"},
+# for a target that is not the machine's own: cpu as `uname -m` says it: (compiler's package, kernel headers' package)
+CROSS_PACKAGES = {
+    "x86_64": ("gcc-x86-64-linux-gnu", "linux-libc-dev-amd64-cross"),
+    "aarch64": ("gcc-aarch64-linux-gnu", "linux-libc-dev-arm64-cross"),
+    "armhf": ("gcc-arm-linux-gnueabihf", "linux-libc-dev-armhf-cross"),
 }
 
 
@@ -67,5 +70,11 @@ def compiler_version(target):
 
 
 def missing_packages(target):
-    tools = dict(HOST_TOOLS, **CROSS_TOOLS.get(target.name, {}))
-    return sorted({package for command, package in tools.items() if not shutil.which(command)})
+    missing = {package for command, package in HOST_TOOLS.items() if not shutil.which(command)}
+    if target.tools and target.cpu != platform.machine():
+        gcc, headers = CROSS_PACKAGES[target.cpu]
+        if not shutil.which(target.tools + "gcc"):
+            missing.add(gcc)
+        if not os.path.exists(f"/usr/{target.tools[:-1]}/include/linux/version.h"):
+            missing.add(headers)
+    return sorted(missing)
