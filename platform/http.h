@@ -10,6 +10,11 @@
  */
 #include "platform/buf.h"
 
+#define LP_SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
+
+/* What a collected body may hold when its request sets no max_response_bytes. */
+#define LP_HTTP_DEFAULT_BYTES ((size_t)64 * 1024)
+
 struct http;
 struct http_response;
 struct http_call;
@@ -21,9 +26,9 @@ struct http_options {
 	struct slice client_cert_pem, client_key_pem;
 	const char *user, *password; /* HTTP Basic */
 	const char *bearer;
-	const char *user_agent;	     /* default "limpet/VERSION" */
-	const char *proxy;	     /* "" none; NULL: from the environment */
-	unsigned max_connections;    /* default 2 */
+	const char *user_agent;   /* default "limpet/VERSION" */
+	const char *proxy;        /* "" none; NULL: from the environment */
+	unsigned max_connections; /* default 2 */
 	bool http1_only;
 	int64_t connect_timeout_ms; /* default 15 s */
 	int64_t stall_timeout_ms;   /* no byte for that long ends a request; default 60 s */
@@ -33,7 +38,8 @@ struct http_header {
 	const char *name, *value;
 };
 
-/* Told about a response as it comes; any may be NULL. The code returned ends the call unless LP_OK. */
+/* Told about a response as it comes; any may be NULL. The code returned ends the call unless LP_OK.
+ */
 struct http_sink {
 	void *ctx;
 	/* Once, after the header. */
@@ -49,18 +55,20 @@ struct http_request {
 	const char *url;
 	const struct http_header *headers; /* borrowed for the call's life */
 	size_t header_count;
-	struct slice body;	   /* borrowed for the call's life */
-	size_t max_response_bytes; /* of a collected or streamed body; LP_LIMIT past it */
-	int64_t timeout_ms;	   /* for all of it; 0 none (a watch) */
+	struct slice body; /* borrowed for the call's life */
+	/* Of a collected or streamed body; LP_LIMIT past it. 0: LP_HTTP_DEFAULT_BYTES when it is
+	 * collected, no bound when it is streamed (a watch). */
+	size_t max_response_bytes;
+	int64_t timeout_ms; /* for all of it; 0 none (a watch) */
 	struct http_sink sink;
 };
 
 struct http_response {
-	int status;		/* 200; 0 when there was no answer */
+	int status;             /* 200; 0 when there was no answer */
 	int64_t retry_after_ms; /* -1 without the header; seconds or a date */
 	char content_type[96];
 	char etag[96];
-	struct buf body;	    /* as collected; owned by the response */
+	struct buf body;                     /* as collected; owned by the response */
 	uint64_t sent_bytes, received_bytes; /* headers and body, as libcurl counts them */
 	bool new_connection;
 };
@@ -83,7 +91,8 @@ void lp_http_close(struct http **http); /* ends all calls without on_done; for L
 LP_CHECKED enum lp_code lp_http_perform(struct http *http, const struct http_request *request,
 					struct http_response *response, struct err *err);
 
-/* Starts a request; its sink is told the rest from inside lp_http_wait. *ret is valid until on_done. */
+/* Starts a request; its sink is told the rest from inside lp_http_wait. *ret is valid until
+ * on_done. */
 LP_CHECKED enum lp_code lp_http_start(struct http *http, const struct http_request *request,
 				      struct http_call **ret, struct err *err);
 
