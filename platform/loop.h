@@ -13,7 +13,7 @@ struct loop;
 enum loop_events {
 	LOOP_READ = 1,
 	LOOP_WRITE = 2,
-	LOOP_GONE = 4, /* hung up or broken; told whether asked for or not */
+	LOOP_GONE = 4, /* hung up or broken; told unasked, until the descriptor is removed */
 };
 
 /*
@@ -32,8 +32,7 @@ struct timer {
 /* Makes a loop; free it with lp_loop_free. LP_INTERNAL when the kernel refuses. */
 LP_CHECKED enum lp_code lp_loop_new(struct loop **ret_loop, struct err *err);
 
-/* Frees *loop (NULL is fine) and sets it to NULL; its descriptors stay the caller's. For LP_AUTO.
- */
+/* Frees *loop (NULL is fine) and sets it to NULL; descriptors stay the caller's. For LP_AUTO. */
 void lp_loop_free(struct loop **loop);
 
 /*
