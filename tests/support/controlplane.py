@@ -86,17 +86,28 @@ class Cluster:
         wait_until(lambda: self.api.get(kind, name, namespace) is None,
                    f"{kind} {namespace}/{name} to be gone", timeout)
 
-    def remove_namespaces(self, prefix, timeout=60.0):
-        """Deletes the namespaces whose names begin so, and waits until they are gone."""
-        assert prefix, "an empty prefix would delete every namespace"
+    def leftovers(self, prefix):
+        """(resource, name) of each cluster-wide object whose name begins with `prefix`, and of
+        each CRD whose group does."""
+        assert prefix, "an empty prefix would name everything"
+        found = []
+        for resource in self.api.resources():
+            if resource.namespaced or not {"list", "delete"} <= set(resource.verbs):
+                continue
+            for item in self.api.request("GET", resource.path())["items"]:
+                name = item["metadata"]["name"]
+                group = item.get("spec", {}).get("group") or ""
+                if name.startswith(prefix) or (
+                        resource.kind == "CustomResourceDefinition" and group.startswith(prefix)):
+                    found.append((resource, name))
+        return found
 
-        def left():
-            return [n["metadata"]["name"] for n in self.api.list("namespace")
-                    if n["metadata"]["name"].startswith(prefix)]
-
-        for name in left():
-            self.api.delete("namespace", name)
-        wait_until(lambda: not left(), f"namespaces {prefix}* to be gone", timeout)
+    def remove_all(self, prefix, wait=True, timeout=90.0):
+        """Deletes the namespaces and other cluster-wide objects of the prefix."""
+        for resource, name in self.leftovers(prefix):
+            self.api.delete(resource.full_name, name)
+        if wait:
+            wait_until(lambda: not self.leftovers(prefix), f"{prefix}* to be gone", timeout, 0.5)
 
 
 class ExternalCluster(Cluster):

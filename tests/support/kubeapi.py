@@ -33,9 +33,9 @@ class Resource:
         self.plural = entry["resource"]
         self.namespaced = entry["scope"] == "Namespaced"
         self.verbs = entry.get("verbs", [])
-        group_name = f"{self.plural}.{group}" if group else self.plural
+        self.full_name = f"{self.plural}.{group}" if group else self.plural
         self.names = {name.lower() for name in (
-            self.kind, self.plural, group_name, entry.get("singularResource") or self.kind,
+            self.kind, self.plural, self.full_name, entry.get("singularResource") or self.kind,
             *entry.get("shortNames", []))}
 
     def path(self, namespace=None, name=None):

@@ -18,7 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from support.sessions import Leader, is_running, kill_sessions, signal_session, start_time
+from support.sessions import Leader, is_running, kill_sessions, signal_session, start_time, state
+from support.waiting import TimedOut, wait_until
 
 PYTHON = "/usr/bin/python3"
 
@@ -114,6 +115,11 @@ class Process:
         """Sends a signal to it alone."""
         self._popen.send_signal(number)
 
+    def release(self):
+        """Lets a process that was spawned `held` begin."""
+        wait_until(lambda: state(self.pid) == "T", f"{self.name} to be held", 10, 0.001)
+        self.signal(signal.SIGCONT)
+
     def freeze(self):
         """Stops it and its children from running, without ending them."""
         signal_session(self.leader, signal.SIGSTOP)
@@ -164,12 +170,13 @@ class ProcessEnded(RuntimeError):
     """A process that should run has ended."""
 
 
-def spawn(argv, *, name, folder, log=None, env=None, detached=False):
+def spawn(argv, *, name, folder, log=None, env=None, detached=False, held=False):
     """Starts a program in `folder` and returns its Process.
 
     Its output is appended to `log` (by default NAME.log in `folder`). It is killed when
     this process ends, or, to be exact, when the thread that calls this ends; a
-    `detached` one lives on and is ended by `end_recorded`.
+    `detached` one lives on and is ended by `end_recorded`. A `held` one does not begin
+    before `release`, so that a measurement can be there first.
     """
     argv = [str(word) for word in argv]
     program = shutil.which(argv[0])
@@ -179,6 +186,8 @@ def spawn(argv, *, name, folder, log=None, env=None, detached=False):
     folder.mkdir(parents=True, exist_ok=True)
     log = Path(log or folder / f"{name}.log")
     launcher = [] if detached else ["setpriv", "--pdeathsig", "KILL"]
+    if held:
+        launcher += ["/bin/sh", "-c", 'kill -STOP $$; exec "$@"', "held"]
     with open(log, "ab") as out:
         popen = subprocess.Popen(
             [*launcher, program, *argv[1:]], stdin=subprocess.DEVNULL, stdout=out,
@@ -187,6 +196,29 @@ def spawn(argv, *, name, folder, log=None, env=None, detached=False):
     if not detached:
         keeper().watch(leader)
     return Process(name, popen, leader, log, detached)
+
+
+def run(argv, *, folder, env=None, input=None, timeout=60.0):
+    """Runs a program to its end; a CompletedProcess with text. It, and what it started, is
+    killed after `timeout` seconds (TimedOut is raised) and when this process ends."""
+    popen = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", *map(str, argv)], text=True, errors="replace",
+        cwd=folder, env=env, start_new_session=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, stdin=subprocess.DEVNULL if input is None else subprocess.PIPE)
+    leader = Leader(popen.pid, start_time(popen.pid), str(Path(folder).resolve()))
+    keeper().watch(leader)
+    try:
+        out, err = popen.communicate(input, timeout)
+    except BaseException as error:
+        kill_sessions([leader])
+        out, err = popen.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise TimedOut(f"{' '.join(map(str, argv))} has not ended after {timeout:g} s;"
+                           f" it wrote:\n{out}\n{err}") from None
+        raise
+    finally:
+        keeper().forget(leader)
+    return subprocess.CompletedProcess(argv, popen.returncode, out, err)
 
 
 def record(processes, file):

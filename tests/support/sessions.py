@@ -34,6 +34,12 @@ def start_time(pid):
     return int(fields[19]) if fields else None
 
 
+def state(pid):
+    """The letter of the process's state as ps shows it (R, S, T, Z, ...); None: no process."""
+    fields = _stat(pid)
+    return fields[0].decode() if fields else None
+
+
 def is_running(pid, start):
     """Whether that very process runs; a zombie does not."""
     fields = _stat(pid)
