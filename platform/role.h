@@ -12,7 +12,7 @@
 
 #include <sys/types.h>
 
-#define LP_ROLE_NAME_MAX 12 /* with its NUL, so that "limpet:" and it fit in a thread's name */
+#define LP_ROLE_NAME_MAX 9 /* with its NUL; "limpet:" and it fit in a thread's name */
 
 struct role_child {
 	char name[LP_ROLE_NAME_MAX];
