@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/trust/commit.h"
 
-#include "agent/trust/text.h"
 #include "platform/crypto.h"
 
 #include <strings.h>
@@ -301,4 +300,19 @@ void lp_commit_oid(const uint8_t *data, size_t len, struct oid *ret)
 	lp_hash_add(&h, header, (size_t)n + 1);
 	lp_hash_add(&h, data, len);
 	lp_hash_end(&h, ret->bytes);
+}
+
+enum lp_code lp_commit_read(commit_reader *read, void *ctx, const struct oid *id, struct buf *out,
+			    struct err *err)
+{
+	char hex[LP_OID_TEXT];
+	struct oid have;
+
+	lp_buf_clear(out);
+	LP_TRY(read(ctx, id, out, err));
+	lp_commit_oid(out->data, out->len, &have);
+	if (!lp_oid_equal(id, &have))
+		return lp_err_set(err, LP_CORRUPT, "the object store gave another object for %s",
+				  lp_oid_hex(id, hex));
+	return LP_OK;
 }

@@ -56,4 +56,19 @@ bool lp_commit_is_sha256(const uint8_t *data, size_t len);
 
 /* The object id that a commit object with this content has. */
 void lp_commit_oid(const uint8_t *data, size_t len, struct oid *ret);
+
+/*
+ * Appends the content of a commit object (no header) to out, which is empty and takes no
+ * more than LP_COMMIT_BYTES. LP_NOT_FOUND when the store has no such commit (it was not
+ * fetched), LP_LIMIT when it is larger; any other error ends the judgement.
+ */
+typedef enum lp_code commit_reader(void *ctx, const struct oid *id, struct buf *out,
+				   struct err *err);
+
+/*
+ * Reads a commit into out (cleared before) and demands that the bytes are those of id:
+ * errors of the reader; LP_CORRUPT when they are another object's.
+ */
+LP_CHECKED enum lp_code lp_commit_read(commit_reader *read, void *ctx, const struct oid *id,
+				       struct buf *out, struct err *err);
 #endif

@@ -6,6 +6,7 @@
  * forward from what was accepted last. Reads commits through a callback and
  * decides; remembering the outcome is the caller's.
  */
+#include "agent/trust/commit.h"
 #include "agent/trust/signers.h"
 #include "agent/trust/verdict.h"
 #include "agent/trust/verified.h"
@@ -16,14 +17,6 @@ struct trust_policy {
 	unsigned rsa_bits;         /* the least; below 2048 counts as 2048 */
 	unsigned ancestry_commits; /* the most commits read on one walk; 0: LP_ANCESTRY_COMMITS */
 };
-
-/*
- * Appends the content of a commit object (no header) to out, which is empty. LP_NOT_FOUND
- * when the object store has no such commit (it was not fetched); any other error ends the
- * judgement with it. The bytes are checked against the id here.
- */
-typedef enum lp_code commit_reader(void *ctx, const struct oid *id, struct buf *out,
-				   struct err *err);
 
 /*
  * Whether a revision with this payload was accepted at any time before. LP_OK with the

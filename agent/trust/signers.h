@@ -8,6 +8,7 @@
  */
 #include "agent/trust/sshsig.h"
 #include "platform/arena.h"
+#include "platform/limits.h"
 
 #define LP_SIGNERS_BYTES (256u * LP_KIB) /* of the file */
 #define LP_SIGNERS_LINES 1000u           /* lines that name a key */

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/trust/judge.h"
+
+#include "agent/trust/ancestry.h"
+#include "agent/trust/text.h"
+#include "platform/clock.h"
+
+#define NAMESPACE "git" /* what git passes to ssh-keygen -Y sign -n */
+
+/* One tip under judgement: what was read of it. */
+struct tip {
+	struct oid id;
+	struct slice object;
+	struct commit commit;
+	struct sshsig sig;
+};
+
+static void tip_free(struct tip *t)
+{
+	lp_sshsig_free(&t->sig);
+}
+
+static unsigned ancestry_limit(const struct trust_policy *policy)
+{
+	return policy->ancestry_commits ? policy->ancestry_commits : LP_ANCESTRY_COMMITS;
+}
+
+static unsigned rsa_limit(const struct trust_policy *policy)
+{
+	return policy->rsa_bits > LP_RSA_BITS_MIN ? policy->rsa_bits : LP_RSA_BITS_MIN;
+}
+
+/* Settles on a verdict; the text cannot be too long for a reason but is cut all the same. */
+LP_PRINTF(3, 4)
+static void settle(struct judgement *j, enum verdict verdict, const char *fmt, ...)
+{
+	va_list args;
+
+	j->verdict = verdict;
+	va_start(args, fmt);
+	vsnprintf(j->reason, sizeof(j->reason), fmt, args);
+	va_end(args);
+}
+
+/* Bytes that are no commit to us: what they are called. */
+static void settle_unreadable(struct judgement *j, const struct tip *t, const struct err *err)
+{
+	if (lp_commit_is_sha256(t->object.data, t->object.len))
+		settle(j, VERDICT_UNSUPPORTED_FORMAT, "the repository has SHA-256 object ids");
+	else if (err->code == LP_LIMIT)
+		settle(j, VERDICT_TOO_LARGE, "%.400s", err->msg);
+	else
+		settle(j, VERDICT_MALFORMED, "%.400s", err->msg);
+}
+
+/* A key that no line lets sign for git; line names it for something else, or is NULL. */
+static void settle_unknown(struct judgement *j, const struct signer *line)
+{
+	if (line)
+		settle(j, VERDICT_UNKNOWN_SIGNER,
+		       "signed by key %s, which line %u of the allowed signers does not let sign "
+		       "for " NAMESPACE,
+		       j->fingerprint, line->line);
+	else
+		settle(j, VERDICT_UNKNOWN_SIGNER,
+		       "signed by key %s, which no line of the allowed signers names",
+		       j->fingerprint);
+}
+
+static void settle_by_time(struct judgement *j, enum verdict verdict, const struct signer *line,
+			   int64_t time_s)
+{
+	char limit[LP_TIME_TEXT], dated[LP_TIME_TEXT];
+	bool expired = verdict == VERDICT_EXPIRED_KEY;
+
+	lp_time_text(expired ? line->valid_before_s : line->valid_after_s, limit);
+	lp_time_text(time_s, dated);
+	settle(j, verdict,
+	       "key %s of %.120s is valid %s %s (line %u of the allowed signers), and the "
+	       "commit is dated %s",
+	       j->fingerprint, j->signer, expired ? "until" : "from", limit, line->line, dated);
+}
+
+/* The signature is good; what the line of its key says about it. */
+static void settle_key(struct judgement *j, const struct trust_policy *policy, const struct tip *t,
+		       enum verdict found, const struct signer *line)
+{
+	const struct ssh_key *key = &t->sig.key;
+
+	if (found == VERDICT_UNSUPPORTED_KEY)
+		settle(j, found,
+		       "signed by key %s, which line %u of the allowed signers has as an "
+		       "authority for certificates, and those are not read yet",
+		       j->fingerprint, line->line);
+	else if (found != VERDICT_ACCEPTED)
+		settle_by_time(j, found, line, t->commit.committer.time_s);
+	else if (key->type == SSH_KEY_RSA && key->bits < rsa_limit(policy))
+		settle(j, VERDICT_UNSUPPORTED_KEY,
+		       "signed by RSA key %s of %u bits; at least %u are demanded", j->fingerprint,
+		       key->bits, rsa_limit(policy));
+	else
+		settle(j, VERDICT_ACCEPTED, "signed by %.120s with key %s", j->signer,
+		       j->fingerprint);
+}
+
+/* Judges a signature that was read: its namespace, its key, itself, and then its time. */
+static void judge_signature(const struct trust_policy *policy, const struct tip *t,
+			    struct judgement *j)
+{
+	const struct signer *line;
+	char shown[64];
+
+	lp_ssh_fingerprint(t->sig.key.blob, j->fingerprint);
+	enum verdict found = lp_signers_find(policy->signers, &t->sig.key, NAMESPACE,
+					     t->commit.committer.time_s, &line);
+	if (line)
+		lp_signer_principal(line, j->signer);
+	if (found == VERDICT_UNKNOWN_SIGNER)
+		settle_unknown(j, line);
+	else if (!lp_slice_is(t->sig.name_space, NAMESPACE))
+		settle(j, VERDICT_BAD_SIGNATURE,
+		       "key %s signed this for namespace \"%s\", not for \"" NAMESPACE "\"",
+		       j->fingerprint, lp_printable(t->sig.name_space, shown, sizeof(shown)));
+	else if (!lp_sshsig_verify(&t->sig, t->commit.payload, 2))
+		settle(j, VERDICT_BAD_SIGNATURE,
+		       "the signature by key %s does not fit what the commit says", j->fingerprint);
+	else
+		settle_key(j, policy, t, found, line);
+}
+
+static void fill_verified(const struct tip *t, struct judgement *j)
+{
+	struct verified *v = &j->verified;
+
+	v->commit = t->id;
+	v->tree = t->commit.tree;
+	v->payload = t->commit.payload_id;
+	memcpy(v->signer, j->signer, sizeof(v->signer));
+	memcpy(v->fingerprint, j->fingerprint, sizeof(v->fingerprint));
+	v->committed_s = t->commit.committer.time_s;
+	lp_printable(t->commit.subject, v->subject, sizeof(v->subject));
+}
+
+/* Everything about the tip that needs no other commit. */
+static enum lp_code judge_tip(const struct trust_policy *policy, struct tip *t, struct judgement *j,
+			      struct err *err)
+{
+	enum verdict verdict;
+
+	LP_TRY(lp_crypto_init(err));
+	lp_commit_oid(t->object.data, t->object.len, &t->id);
+	if (lp_commit_parse(t->object.data, t->object.len, &t->commit, err) != LP_OK) {
+		settle_unreadable(j, t, err);
+		return LP_OK;
+	}
+	j->payload = t->commit.payload_id;
+	if (!t->commit.is_signed) {
+		settle(j, VERDICT_UNSIGNED, "the commit has no signature");
+		return LP_OK;
+	}
+	enum lp_code code = lp_sshsig_parse(t->commit.armor, &t->sig, &verdict, err);
+	if (code == LP_INTERNAL)
+		return code;
+	if (code != LP_OK) {
+		if (t->sig.key.blob.len)
+			lp_ssh_fingerprint(t->sig.key.blob, j->fingerprint);
+		settle(j, verdict, "%.400s", err->msg);
+		return LP_OK;
+	}
+	judge_signature(policy, t, j);
+	return LP_OK;
+}
+
+/* Whether the tip is among the ancestors of the floor, as far as those are still there. */
+static enum lp_code is_behind(const struct trust_policy *policy, const struct tip *t,
+			      const struct trust_floor *floor, commit_reader *read, void *ctx,
+			      bool *ret, struct err *err)
+{
+	struct ancestry_walk w = {
+		.from = &floor->commit,
+		.from_len = 1,
+		.goal = t->id,
+		.goal_payload = t->commit.payload_id,
+		.max = ancestry_limit(policy),
+		.forgiving = true,
+		.read = read,
+		.ctx = ctx,
+	};
+
+	LP_TRY(lp_ancestry_walk(&w, err));
+	*ret = w.result == ANCESTRY_FOUND;
+	return LP_OK;
+}
+
+/* The floor was not met on the way down from the tip: what that is called. */
+static void settle_not_descended(struct judgement *j, const struct ancestry_walk *w,
+				 const struct trust_floor *floor, bool behind,
+				 const struct err *err)
+{
+	char floor_hex[LP_OID_TEXT], hex[LP_OID_TEXT];
+
+	lp_oid_hex(&floor->commit, floor_hex);
+	lp_oid_hex(&w->at, hex);
+	if (w->result == ANCESTRY_MALFORMED || w->result == ANCESTRY_TOO_LARGE) {
+		settle(j, w->result == ANCESTRY_MALFORMED ? VERDICT_MALFORMED : VERDICT_TOO_LARGE,
+		       "commit %s below the tip: %.400s", hex, err->msg);
+	} else if (behind) {
+		settle(j, VERDICT_ROLLBACK, "it is an ancestor of the accepted commit %s",
+		       floor_hex);
+	} else if (w->result == ANCESTRY_TOO_LONG) {
+		settle(j, VERDICT_DIVERGED,
+		       "the accepted commit %s is not among the first %u commits below it",
+		       floor_hex, w->max);
+	} else {
+		j->incomplete = w->result == ANCESTRY_INCOMPLETE;
+		j->missing = w->at;
+		settle(j, VERDICT_DIVERGED, "it does not descend from the accepted commit %s%s",
+		       floor_hex, j->incomplete ? ", as far as its ancestors were fetched" : "");
+	}
+}
+
+/* A tip that is not the floor: whether it goes forward. */
+static enum lp_code judge_descent(const struct trust_policy *policy, const struct tip *t,
+				  const struct trust_floor *floor, commit_reader *read, void *ctx,
+				  struct judgement *j, struct err *err)
+{
+	struct ancestry_walk w = {
+		.from = t->commit.parents,
+		.from_len = t->commit.parents_len,
+		.goal = floor->commit,
+		.goal_payload = floor->payload,
+		.max = ancestry_limit(policy),
+		.read = read,
+		.ctx = ctx,
+	};
+	bool behind = false;
+
+	LP_TRY(lp_ancestry_walk(&w, err));
+	j->walked = w.walked;
+	if (w.result == ANCESTRY_FOUND)
+		return LP_OK;
+	struct err walk_err = *err;
+	if (w.result != ANCESTRY_MALFORMED && w.result != ANCESTRY_TOO_LARGE)
+		LP_TRY(is_behind(policy, t, floor, read, ctx, &behind, err));
+	settle_not_descended(j, &w, floor, behind, &walk_err);
+	return LP_OK;
+}
+
+/* The tip's signature is good: where it stands to what was accepted. */
+static enum lp_code judge_direction(const struct trust_policy *policy, const struct tip *t,
+				    const struct trust_floor *floor, commit_reader *read, void *ctx,
+				    struct judgement *j, struct err *err)
+{
+	bool seen = false;
+
+	if (!floor || !floor->present)
+		return LP_OK;
+	j->nothing_new = lp_payload_equal(&t->commit.payload_id, &floor->payload);
+	if (j->nothing_new)
+		return LP_OK;
+	if (floor->seen)
+		LP_TRY(floor->seen(floor->seen_ctx, &t->commit.payload_id, &seen, err));
+	if (seen) {
+		settle(j, VERDICT_ROLLBACK, "it was accepted before, and newer ones after it");
+		return LP_OK;
+	}
+	return judge_descent(policy, t, floor, read, ctx, j, err);
+}
+
+enum lp_code lp_trust_judge(const struct trust_policy *policy, const struct oid *tip,
+			    const struct trust_floor *floor, commit_reader *read, void *ctx,
+			    struct judgement *ret, struct err *err)
+{
+	LP_AUTO(lp_buf_free) struct buf bytes = LP_BUF(LP_COMMIT_BYTES);
+	LP_AUTO(tip_free) struct tip t = {0};
+
+	*ret = (struct judgement){.verdict = VERDICT_MALFORMED}; /* until it is settled */
+	LP_TRY(lp_crypto_init(err));
+	enum lp_code code = lp_commit_read(read, ctx, tip, &bytes, err);
+	if (code == LP_LIMIT) {
+		settle(ret, VERDICT_TOO_LARGE, "%.400s", err->msg);
+		return LP_OK;
+	}
+	LP_TRY(code);
+	t.object = LP_SLICE_OF(&bytes);
+	LP_TRY(judge_tip(policy, &t, ret, err));
+	if (ret->verdict == VERDICT_ACCEPTED)
+		LP_TRY(judge_direction(policy, &t, floor, read, ctx, ret, err));
+	if (ret->verdict == VERDICT_ACCEPTED)
+		fill_verified(&t, ret);
+	return LP_OK;
+}
+
+enum lp_code lp_trust_judge_bytes(const struct trust_policy *policy, struct slice object,
+				  struct judgement *ret, struct err *err)
+{
+	LP_AUTO(tip_free) struct tip t = {.object = object};
+
+	*ret = (struct judgement){.verdict = VERDICT_MALFORMED}; /* until it is settled */
+	LP_TRY(judge_tip(policy, &t, ret, err));
+	if (ret->verdict == VERDICT_ACCEPTED)
+		fill_verified(&t, ret);
+	return LP_OK;
+}
+
+static void add_number(struct lp_hash *h, uint64_t value)
+{
+	uint8_t bytes[8];
+
+	for (int i = 0; i < 8; i++)
+		bytes[i] = (uint8_t)(value >> (56 - 8 * i));
+	lp_hash_add(h, bytes, sizeof(bytes));
+}
+
+void lp_trust_digest(const struct trust_policy *policy, const struct trust_floor *floor,
+		     const char *version, uint8_t out[LP_SHA256_BYTES])
+{
+	static const struct payload_id none;
+	LP_AUTO(lp_hash_abort) struct lp_hash h = {0};
+	bool present = floor && floor->present;
+
+	lp_hash_begin(&h, LP_SHA256);
+	add_number(&h, strlen(version));
+	lp_hash_add(&h, version, strlen(version));
+	lp_hash_add(&h, policy->signers->digest, sizeof(policy->signers->digest));
+	add_number(&h, rsa_limit(policy));
+	add_number(&h, ancestry_limit(policy));
+	add_number(&h, LP_COMMIT_BYTES);
+	add_number(&h, LP_ARMOR_BYTES);
+	add_number(&h, LP_COMMIT_PARENTS);
+	add_number(&h, present);
+	lp_hash_add(&h, present ? floor->payload.bytes : none.bytes, sizeof(none.bytes));
+	lp_hash_end(&h, out);
+}
