@@ -111,6 +111,10 @@ function(limpet_system_deps)
 	set(LIMPET_LICENCES_FILE "" PARENT_SCOPE)
 endfunction()
 
+if(NOT LIMPET_TARGET STREQUAL "host" AND NOT CMAKE_TOOLCHAIN_FILE)
+	message(FATAL_ERROR "LIMPET_TARGET=${LIMPET_TARGET} needs its compiler: use `cmake --preset release-${LIMPET_TARGET}`, or add "
+		"-DCMAKE_TOOLCHAIN_FILE=cross/toolchain.cmake")
+endif()
 if(LIMPET_DEPS STREQUAL "locked")
 	limpet_locked_deps()
 elseif(LIMPET_DEPS STREQUAL "system")
