@@ -8,16 +8,48 @@
  * tells how each ended.
  */
 #include "agent/render/object.h"
+#include "platform/fs.h"
 #include "platform/wire.h"
+
+#define LP_STEP_UID		64
+#define LP_RESOURCE_VERSION_MAX 32
+#define LP_LIVE_ENTRY		32
+#define LP_EVENT_MESSAGE	1024
+
+/* The frames of the channel: setup once and first, then steps down and events up. */
+enum cluster_frame {
+	CLUSTER_SETUP = 1, /* struct cluster_setup */
+	CLUSTER_STEP,	   /* struct step */
+	CLUSTER_EVENT,	   /* struct event */
+};
+
+struct cluster_setup {
+	char kubeconfig[LP_PATH_MAX];
+	char context[LP_NAME_MAX]; /* "": current-context */
+	char ns[LP_NAME_MAX];	   /* of the ApplySet parents; "limpet-system" */
+	unsigned concurrency;	   /* steps at once; 1 to LP_CONCURRENCY_MAX */
+	int64_t request_ms;	   /* the longest that one request may take */
+};
 
 enum step_kind {
 	STEP_CONNECT,  /* read the kubeconfig, reach the API server, discover its kinds */
-	STEP_PARENT,   /* make or update the ApplySet parent (superset of kinds and namespaces) */
+	STEP_PARENT,   /* make or update the ApplySet parent from the STEP_KINDS since the last one */
 	STEP_APPLY,    /* server-side apply of one object */
 	STEP_WAIT,     /* until a CRD is Established, then its kind is known */
 	STEP_PRUNE,    /* delete one object that is ours and no longer wanted */
 	STEP_RECOVER,  /* list what carries our ApplySet label: one EVENT_FOUND an object */
 	STEP_KINDS,    /* one more entry of the parent's kinds and namespaces, before STEP_PARENT */
+	STEP_KIND_COUNT,
+};
+
+/*
+ * What the API server said of an object when we applied it last: when nothing of it has
+ * moved, the next apply changed nothing. All zero: not known.
+ */
+struct live {
+	char version[LP_RESOURCE_VERSION_MAX]; /* metadata.resourceVersion */
+	int64_t generation;		       /* metadata.generation; 0: the kind has none */
+	uint8_t entry[LP_LIVE_ENTRY]; /* SHA-256 of our managedFields entry: apiVersion, time, fieldsV1 */
 };
 
 struct step {
@@ -26,10 +58,12 @@ struct step {
 	char source[LP_SOURCE_NAME_MAX];
 	struct object_key key;
 	enum scope scope;
-	char uid[64];	    /* PRUNE: the uid on record, or "" */
-	char default_ns[LP_NAME_MAX];
+	char uid[LP_STEP_UID]; /* PRUNE: the uid on record, or "" */
+	struct live known;	/* APPLY: as the last event said, or zero */
+	bool exact;		/* PARENT: exactly these kinds; otherwise added to what is there */
+	char default_ns[LP_NAME_MAX]; /* for a namespaced object that names none */
 	struct slice body;  /* APPLY: canonical JSON, borrowed */
-	int64_t timeout_ms; /* of the step */
+	int64_t timeout_ms; /* of the step; 0: a default of the role */
 };
 
 enum event_kind {
@@ -38,6 +72,7 @@ enum event_kind {
 	EVENT_RETRY,	 /* the API server is away, busy or restarting; see retry_after_ms */
 	EVENT_KIND,	 /* CONNECT, WAIT: one discovered kind */
 	EVENT_FOUND,	 /* RECOVER: one object that carries our label */
+	EVENT_KIND_COUNT,
 };
 
 enum outcome {
@@ -48,7 +83,11 @@ enum outcome {
 	OUTCOME_PRUNED,
 	OUTCOME_GONE,	 /* PRUNE: it was not there any more */
 	OUTCOME_KEPT,	 /* PRUNE: not ours (label or annotation), left alone; see message */
+	OUTCOME_COUNT,
 };
+
+/* What can be done to a kind. */
+enum verb { VERB_PATCH = 1, VERB_LIST = 2, VERB_DELETE = 4, VERB_WATCH = 8 };
 
 struct event {
 	uint64_t id; /* of the step */
@@ -60,12 +99,28 @@ struct event {
 	struct object_key key;	   /* KIND: group, version, kind; FOUND: all */
 	enum scope scope;	   /* KIND */
 	char resource[LP_KIND_MAX]; /* KIND: plural, "deployments" */
-	char uid[64];
-	char message[1024]; /* the API server's own words where it spoke */
+	unsigned verbs;		    /* KIND: an OR of enum verb */
+	bool preferred;		    /* KIND: the version that the server prefers */
+	char uid[LP_STEP_UID];	    /* APPLY, FOUND */
+	struct live live;	    /* APPLY, FOUND */
+	char message[LP_EVENT_MESSAGE]; /* the API server's own words where it spoke */
 };
 
+/*
+ * Each puts its fields behind lp_wire_begin, or takes them in the same order; a value that
+ * no sender writes makes the reader bad. After CLUSTER_SETUP each step has exactly one event
+ * that is DONE, FAILED or RETRY; KIND and FOUND come before it. A step that got RETRY is over:
+ * whoever wants it sends it again.
+ */
+void lp_cluster_setup_put(struct wire_writer *w, const struct cluster_setup *setup);
+void lp_cluster_setup_take(struct wire_reader *r, struct cluster_setup *ret);
 void lp_step_put(struct wire_writer *w, const struct step *step);
 void lp_step_take(struct wire_reader *r, struct step *ret); /* body is borrowed from the frame */
 void lp_event_put(struct wire_writer *w, const struct event *event);
 void lp_event_take(struct wire_reader *r, struct event *ret);
+
+/* "apply", "created", "done": short lower-case words for logs and JSON; never NULL. */
+const char *lp_step_kind_name(enum step_kind kind);
+const char *lp_event_kind_name(enum event_kind kind);
+const char *lp_outcome_name(enum outcome outcome);
 #endif

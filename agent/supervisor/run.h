@@ -3,25 +3,24 @@
 #define LIMPET_AGENT_SUPERVISOR_RUN_H
 /*
  * The supervisor from the inside: its state, and what its files do for each
- * other. Each file owns one part: fetching.c, judging.c and applying.c drive a
- * role each and end with exactly one event to lp_feed.
+ * other. fetching.c, judging.c and applying.c drive a role each, and each thing
+ * they start ends with exactly one event to lp_feed.
  */
 #include "agent/cluster/step.h"
 #include "agent/source/fetched.h"
 #include "agent/supervisor/cycle.h"
+#include "agent/supervisor/link.h"
 #include "agent/supervisor/render_wire.h"
 #include "agent/supervisor/supervisor.h"
-#include "platform/loop.h"
-#include "platform/role.h"
 #include "platform/systemd.h"
 #include "store/state.h"
 
-#define PROBLEM_TEXT (16u * LP_KIB) /* problems of a revision that are kept for people */
+#define PROBLEM_BYTES (16u * LP_KIB) /* of a revision's problems that are kept for people */
 
 struct supervisor;
 
-/* How the last thing that was asked for ended: for the log, the client that waits, exit codes. */
-struct outcome {
+/* How the last thing ended: for the log, the client that waits for it, and exit codes. */
+struct ending {
 	int exit; /* 0 as wished, 1 not (refused, incomplete), 2 could not be done */
 	char text[LP_ERR_MAX];
 };
@@ -31,68 +30,60 @@ struct tally {
 	unsigned total, created, configured, unchanged, failed, pruned, kept;
 };
 
-/* A person's wish, taken up when the cycle rests. */
-struct wishes {
-	bool sync;
-	bool apply;
-};
-
 /* One source and where it is in its cycle. */
 struct source_run {
 	struct supervisor *super;
 	const struct source_config *config;
-	char objects[LP_PATH_MAX];
+	char objects[LP_PATH_MAX]; /* its Git objects */
 	enum cycle_state state;
-	struct wishes wishes;
-	bool poll_late, apply_late; /* became due while something else ran */
+	bool poll_late, apply_late; /* due, or wished for, while something else runs */
+	bool judge_again;	    /* a person asks: refused tips are fetched and judged again */
 	struct timer poll, apply;
 	int64_t phase_ms;
-	int64_t started_ms; /* CLOCK_BOOTTIME; of the cycle that runs */
+	int64_t poll_at_ms; /* CLOCK_BOOTTIME; 0 not set */
+	struct ending outcome;
 
-	struct role_child fetch;
-	struct timer fetch_deadline;
+	struct link fetch;
 	bool fetch_busy;
-	struct fetched fetched;
+	struct fetched fetched; /* the last answer */
 
-	struct role_child render;
-	struct timer render_deadline;
-	struct judging *judging; /* owned by judging.c; NULL unless JUDGING */
+	struct link render;
+	struct judging *judging; /* judging.c's own; NULL unless it works */
 
-	struct applying *applying; /* owned by applying.c; NULL unless APPLYING */
+	struct applying *applying; /* applying.c's own; NULL unless it works */
 	int64_t apply_delay_ms;	   /* the last backoff of applying; 0 none */
-	unsigned apply_failures;
-	struct tally tally; /* of the last apply that ended */
-	bool incomplete;
-	bool rebuilt; /* the store was lost: nothing is pruned in this cycle */
-	uint64_t polls, sent_bytes, received_bytes;
+	bool incomplete;	   /* the last apply left something out */
+	bool rebuilt;		   /* the store was lost: the next apply prunes nothing */
+	struct tally tally;	   /* of the last apply that ended */
+	struct buf problems;	   /* what the last refused or incomplete revision lacks, line by line */
+
+	uint64_t polls, sent_bytes, received_bytes; /* since the start */
 	uint64_t verdicts[VERDICT_COUNT];
-	char problem[PROBLEM_TEXT]; /* what the last refused or incomplete revision lacks, for people */
-	struct outcome outcome;
 };
 
-/* The cluster role and what it is doing: applying.c */
+/* The cluster role. */
 struct cluster_link {
-	struct role_child role;
-	bool reached; /* the last thing we heard from the API server was an answer */
-	bool kinds_known;
+	struct link link;
+	bool reached; /* the API server answered last time */
+	int64_t reached_s; /* wall; of the last change of reached */
 	char error[LP_ERR_MAX];
-	int64_t since_s; /* wall; of reached's last change */
 };
 
 struct supervisor {
-	struct config config, next; /* next: where SIGHUP reads into */
+	struct config config;
 	struct wish wish;
 	struct loop *loop;
 	struct db *db;
 	char db_path[LP_PATH_MAX];
 	int lock_fd;
 	struct notify notify;
-	struct timer watchdog;
-	struct control *control;
+	struct timer first, watchdog;
+	struct control *control; /* NULL without a daemon */
 	struct cluster_link cluster;
-	struct source_run run; /* one source for now; sources are a list in the configuration */
+	struct source_run run; /* one for now; sources are a list in the configuration */
 	int64_t started_s;     /* wall */
 	bool stopping;
+	int exit;
 	struct err fatal;
 };
 
@@ -101,39 +92,49 @@ struct supervisor {
 /* Feeds an event into the cycle and carries its action out. */
 void lp_feed(struct source_run *run, enum cycle_event event);
 
-/*
- * What a call of the store failed with: told, and where the store is damaged, put aside and
- * made anew. The caller gives up what it was doing.
- */
-void lp_store_failed(struct supervisor *super, const char *doing, const struct err *err);
-
-/* Tells a person who waits, or one who watches the log at debug level. */
-void lp_progress(struct source_run *run, const char *fmt, ...) LP_PRINTF(2, 3);
-
-/* Sets how it ended. */
+/* Sets how the thing at hand ended. */
 void lp_outcome(struct source_run *run, int exit, const char *fmt, ...) LP_PRINTF(3, 4);
 
-/* --- fetching.c --- */
-void lp_fetching_start(struct source_run *run);
-void lp_fetching_end(struct source_run *run); /* kills the role; no event follows */
+/* A line for the person who waits, if any. */
+void lp_progress(struct source_run *run, const char *fmt, ...) LP_PRINTF(2, 3);
 
-/* --- judging.c --- */
+/*
+ * What a call of the store failed with is logged and made the outcome (exit 2). A damaged store
+ * is put aside and made anew. The caller gives up what it was doing.
+ */
+void lp_store_failed(struct source_run *run, const char *doing, const struct err *err);
+
+/* The state of the source as it is stored; zeroes when that fails (which is then told). */
+struct source_state lp_stored_state(struct source_run *run);
+
+/* --- fetching.c: one poll; ends with NEWS, NO_NEWS or FETCH_FAILED --- */
+void lp_fetching_start(struct source_run *run);
+void lp_fetching_end(struct source_run *run); /* no event follows */
+
+/* --- judging.c: verify, render, store; ends with ACCEPTED, REFUSED or JUDGE_FAILED --- */
 void lp_judging_start(struct source_run *run);
-void lp_judging_end(struct source_run *run);
-/* The digest of what a refusal is judged by now. */
+void lp_judging_end(struct source_run *run); /* no event follows */
+
+/* The digest of what a refusal is judged by now. LP_CONFIG: the signers file cannot be used. */
 LP_CHECKED enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], struct err *err);
 
 /* --- applying.c --- */
-void lp_learning_start(struct source_run *run);
-void lp_applying_start(struct source_run *run);
-void lp_applying_end(struct source_run *run);
-LP_CHECKED enum lp_code lp_cluster_start(struct supervisor *super, struct err *err);
+void lp_learning_start(struct source_run *run); /* ends with LEARNED or AWAY */
+void lp_applying_start(struct source_run *run); /* ends with APPLIED or AWAY */
+void lp_applying_end(struct source_run *run);	/* no event follows; ends the cluster role */
 
-/* --- control.c --- */
+/* --- control.c: the socket --- */
 LP_CHECKED enum lp_code lp_control_open(struct supervisor *super, struct err *err);
 void lp_control_close(struct supervisor *super);
-/* A line of progress to every client that waits for run, or the outcome, which ends the wait. */
+/* A line of progress for each client that waits; the outcome ends their wait. */
 void lp_control_progress(struct supervisor *super, const char *text);
-void lp_control_outcome(struct supervisor *super, const struct outcome *outcome);
+void lp_control_outcome(struct supervisor *super, const struct ending *outcome);
+
+/* --- wishes.c: what a person asks for; each answers at once with LP_OK or why not --- */
+LP_CHECKED enum lp_code lp_wish_sync(struct source_run *run, struct err *err);
+LP_CHECKED enum lp_code lp_wish_rollback(struct source_run *run, const char *revision,
+					 struct err *err);
+LP_CHECKED enum lp_code lp_wish_resume(struct source_run *run, struct err *err);
+LP_CHECKED enum lp_code lp_wish_suspend(struct source_run *run, struct err *err);
 
 #endif

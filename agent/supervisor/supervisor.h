@@ -25,4 +25,12 @@ struct wish {
  * directory is locked meanwhile: LP_CONFLICT names the process that holds it.
  */
 int lp_supervisor_run(const struct config *config, const struct wish *wish, struct err *err);
+
+struct db;
+
+/*
+ * Ends the suspension and the pin of a source in the store, in one transaction: the newest
+ * accepted revision is then the desired one.
+ */
+LP_CHECKED enum lp_code lp_store_resume(struct db *db, const char *source, struct err *err);
 #endif

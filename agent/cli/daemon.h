@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_CLI_DAEMON_H
+#define LIMPET_AGENT_CLI_DAEMON_H
+/*
+ * What the subcommands that deal with a running daemon share: reading the
+ * configuration, asking over the control socket, and the store when no daemon runs.
+ */
+#include "agent/cli/cli.h"
+#include "agent/config.h"
+
+struct db;
+
+/* Reads the configuration (file NULL: the default); prints every problem. False then. */
+bool lp_cli_config(const char *file, struct config *ret);
+
+/*
+ * Asks the daemon; revision may be NULL. Lines of progress go to stderr. LP_NOT_FOUND: no
+ * daemon runs (no socket, or nobody behind it); LP_CONFIG: not allowed to ask; LP_TRANSIENT: it
+ * went away before its answer. *ret is the last line, the caller's to free.
+ */
+LP_CHECKED enum lp_code lp_daemon_ask(const struct config *config, const char *command,
+				      const char *revision, struct json **ret, struct err *err);
+
+/* Prints {"exit":..,"text":..} of an answer as text or JSON; returns its exit code. */
+int lp_daemon_answer(const struct json *answer, enum cli_output output);
+
+/* Opens the store for reading while no daemon runs. LP_NOT_FOUND: nothing was ever stored. */
+LP_CHECKED enum lp_code lp_cli_store(const struct config *config, struct db **ret,
+				     struct err *err);
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/cli/commands.h"
+#include "agent/cli/daemon.h"
+#include "agent/supervisor/supervisor.h"
+
+static struct config config;
+
+static const struct cli_help help = {
+	.usage = "limpet run [options]",
+	.about = "Runs the agent in the foreground: polls the branch, verifies, renders, stores and\n"
+		 "applies, until SIGTERM. SIGHUP reads the configuration again. Logs one line of\n"
+		 "logfmt an event to standard error.",
+	.examples = "  limpet run\n"
+		    "  limpet run -c ./config.yaml --debug",
+};
+
+int lp_cmd_run(int argc, char **argv)
+{
+	const char *file = NULL;
+	bool debug = false;
+	const struct cli_option options[] = {
+		CLI_CONFIG(file),
+		{"debug", 'd', NULL, "log everything", &debug, NULL, NULL},
+		CLI_END,
+	};
+	struct wish wish = {.kind = WISH_RUN};
+	struct err err = {0};
+	int exit = 0;
+
+	if (lp_cli_parse(&help, options, argc, argv, &exit) < 0)
+		return exit;
+	if (!lp_cli_config(file, &config))
+		return CLI_ERROR;
+	lp_log_setup(debug ? LOG_LEVEL_DEBUG : config.log, "");
+	exit = lp_supervisor_run(&config, &wish, &err);
+	if (exit)
+		lp_cli_fail(&err);
+	return exit;
+}

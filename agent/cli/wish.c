@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limpet sync, rollback, resume, suspend: a running daemon is asked; without one, sync and
+ * rollback do their work here, and the others change what the next start finds. */
+#include "agent/cli/commands.h"
+
+#include "agent/cli/daemon.h"
+#include "agent/supervisor/supervisor.h"
+#include "store/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct config config;
+
+static int print_end(int exit, const char *text, enum cli_output output)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	struct err err = {0};
+
+	if (output == OUTPUT_TEXT) {
+		if (exit)
+			lp_cli_error("%s", text);
+		return exit;
+	}
+	if (lp_json_new(64 * LP_KIB, &doc, &err) != LP_OK)
+		return lp_cli_fail(&err);
+	struct jval *v = lp_json_obj(doc);
+	lp_json_put_int(doc, v, "exit", exit);
+	lp_json_put_str(doc, v, "text", text);
+	lp_cli_json(v);
+	return exit;
+}
+
+/* One cycle in this process. */
+static int do_here(enum wish_kind kind, const char *revision, enum cli_output output)
+{
+	struct wish wish = {.kind = kind};
+	struct err err = {0};
+
+	if (revision && lp_copy(wish.revision, sizeof(wish.revision), revision, &err) != LP_OK)
+		return lp_cli_fail(&err);
+	lp_log_setup(config.log < LOG_LEVEL_WARN ? config.log : LOG_LEVEL_WARN, "");
+	int exit = lp_supervisor_run(&config, &wish, &err);
+	return print_end(exit, exit ? err.msg : "done", output);
+}
+
+/* Asks the daemon; LP_NOT_FOUND means that there is none and nothing was printed. */
+static enum lp_code ask(const char *command, const char *revision, enum cli_output output,
+			int *ret_exit)
+{
+	LP_AUTO(lp_json_freep) struct json *answer = NULL;
+	struct err err = {0};
+	enum lp_code code = lp_daemon_ask(&config, command, revision, &answer, &err);
+
+	if (code == LP_OK)
+		*ret_exit = lp_daemon_answer(answer, output);
+	else if (code != LP_NOT_FOUND)
+		*ret_exit = print_end(CLI_ERROR, err.msg, output);
+	return code;
+}
+
+static const struct cli_help sync_help = {
+	.usage = "limpet sync [options]",
+	.about = "Looks at the branch now, judges its tip (also one that was refused before) and\n"
+		 "applies the accepted revision. Asks the running daemon; without one, does one\n"
+		 "cycle itself.\n\n"
+		 "Exit: 0 converged, 1 refused or incomplete, 2 could not be done.",
+	.examples = "  limpet sync\n"
+		    "  limpet sync -o json\n"
+		    "  limpet sync -c ./config.yaml",
+};
+
+int lp_cmd_sync(int argc, char **argv)
+{
+	const char *file = NULL;
+	enum cli_output output = OUTPUT_TEXT;
+	const struct cli_option options[] = {CLI_CONFIG(file), CLI_OUTPUT(output), CLI_END};
+	int exit = 0;
+
+	if (lp_cli_parse(&sync_help, options, argc, argv, &exit) < 0)
+		return exit;
+	if (!lp_cli_config(file, &config))
+		return CLI_ERROR;
+	if (ask("sync", NULL, output, &exit) != LP_NOT_FOUND)
+		return exit;
+	return do_here(WISH_SYNC, NULL, output);
+}
+
+static const struct cli_help rollback_help = {
+	.usage = "limpet rollback [REVISION] [options]",
+	.about = "Applies a stored revision again, from this device alone, and pins it: newer ones\n"
+		 "are fetched and verified, but applied only after limpet resume. REVISION is an id\n"
+		 "of limpet history, the beginning of a commit, or sha256:...; without it, the\n"
+		 "revision that was applied before the present one.\n\n"
+		 "Exit: 0 applied, 1 no such revision or incomplete, 2 could not be done.",
+	.examples = "  limpet rollback            to the one before\n"
+		    "  limpet rollback 12\n"
+		    "  limpet rollback 9f2c41",
+	.operands_max = 1,
+};
+
+int lp_cmd_rollback(int argc, char **argv)
+{
+	const char *file = NULL;
+	enum cli_output output = OUTPUT_TEXT;
+	const struct cli_option options[] = {CLI_CONFIG(file), CLI_OUTPUT(output), CLI_END};
+	int exit = 0;
+	int operands = lp_cli_parse(&rollback_help, options, argc, argv, &exit);
+
+	if (operands < 0)
+		return exit;
+	if (!lp_cli_config(file, &config))
+		return CLI_ERROR;
+	const char *revision = operands ? argv[1] : "";
+	if (ask("rollback", revision, output, &exit) != LP_NOT_FOUND)
+		return exit;
+	return do_here(WISH_ROLLBACK, revision, output);
+}
+
+static const struct cli_help resume_help = {
+	.usage = "limpet resume [options]",
+	.about = "Ends a suspension and a pin: the newest accepted revision is applied, and the\n"
+		 "branch is polled again.",
+	.examples = "  limpet resume",
+};
+
+static const struct cli_help suspend_help = {
+	.usage = "limpet suspend [options]",
+	.about = "Stops polling and applying, also across restarts, until limpet resume. What runs\n"
+		 "in the cluster goes on running.",
+	.examples = "  limpet suspend",
+};
+
+/* Without a daemon: what the next start will find. Opening for writing takes the state's lock. */
+static enum lp_code change_stored(bool suspend, struct err *err)
+{
+	LP_AUTO(lp_db_close) struct db *db = NULL;
+	LP_AUTO(lp_close) int lock = -1;
+	const char *source = config.sources[0].name;
+	char path[LP_PATH_MAX];
+	int holder = 0;
+
+	LP_TRY(lp_dir_make(config.state_dir, err));
+	LP_TRY(lp_path_join(path, config.state_dir, "lock", err));
+	LP_TRY(lp_file_lock(path, &lock, &holder, err));
+	LP_TRY(lp_path_join(path, config.state_dir, "limpet.db", err));
+	LP_TRY(lp_db_open(path, LP_DB_WRITE, &db, err));
+	if (!suspend)
+		return lp_store_resume(db, source, err);
+	return lp_state_set_suspended(db, source, true, err);
+}
+
+static int stored_wish(const char *command, const struct cli_help *help, int argc, char **argv)
+{
+	const char *file = NULL;
+	enum cli_output output = OUTPUT_TEXT;
+	const struct cli_option options[] = {CLI_CONFIG(file), CLI_OUTPUT(output), CLI_END};
+	struct err err = {0};
+	int exit = 0;
+
+	if (lp_cli_parse(help, options, argc, argv, &exit) < 0)
+		return exit;
+	if (!lp_cli_config(file, &config))
+		return CLI_ERROR;
+	if (ask(command, NULL, output, &exit) != LP_NOT_FOUND)
+		return exit;
+	if (change_stored(strcmp(command, "suspend") == 0, &err) != LP_OK)
+		return print_end(CLI_ERROR, err.msg, output);
+	if (output == OUTPUT_TEXT)
+		printf("no daemon runs; the next start finds it %s\n",
+		       strcmp(command, "suspend") == 0 ? "suspended" : "resumed");
+	return output == OUTPUT_JSON ? print_end(CLI_OK, "stored for the next start", output)
+				     : CLI_OK;
+}
+
+int lp_cmd_resume(int argc, char **argv)
+{
+	return stored_wish("resume", &resume_help, argc, argv);
+}
+
+int lp_cmd_suspend(int argc, char **argv)
+{
+	return stored_wish("suspend", &suspend_help, argc, argv);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_CLUSTER_JOB_H
+#define LIMPET_AGENT_CLUSTER_JOB_H
+/*
+ * Inside the cluster role: one step on its way. A job sends one request at a
+ * time and names the function that goes on when its answer is here; in the end
+ * it is done, failed or to be tried again, which is told as the step's event.
+ *
+ *	connect.c apply.c wait.c prune.c parent.c recover.c   begin_... of each step kind
+ *	job.c                                                 requests, answers, events
+ *	role.c                                                the loop
+ */
+#include "agent/cluster/applyset.h"
+#include "agent/cluster/client.h"
+#include "agent/cluster/discovery.h"
+#include "agent/cluster/limits.h"
+#include "agent/cluster/status.h"
+
+#define LP_JOB_URL_BYTES (LP_URL_MAX + LP_CONTINUE_BYTES + 2048u)
+
+struct job;
+
+/* What all jobs share. */
+struct cluster {
+	struct cluster_setup setup;
+	struct channel *channel; /* borrowed */
+	struct client client;
+	struct job *jobs; /* owned; setup.concurrency of them */
+	unsigned busy;	  /* jobs under way */
+
+	struct api_table table;	     /* what is served */
+	char etags[2][96];	     /* of /api and /apis */
+	struct job *discovering;     /* who is asking for it now */
+	struct api_table fresh;	     /* what that job has so far */
+	char fresh_etags[2][96];
+	int64_t discovered_ms;	     /* CLOCK_BOOTTIME; of the last good answer; 0 never */
+	int64_t crd_ms;		     /* CLOCK_BOOTTIME; when a CRD was last changed; 0 never */
+
+	struct applyset set;	/* of the STEP_KINDS since the last STEP_PARENT */
+	bool set_used;		/* that one was done: the next STEP_KINDS begins another */
+	uint8_t parent_says[LP_SHA256_BYTES]; /* what the last parent in the cluster was written as */
+
+	char newest[LP_RESOURCE_VERSION_MAX]; /* of all answers: nothing later was seen */
+	unsigned failures;	/* answers in a row that did not come */
+	bool broken;		/* the channel cannot be written: the role ends */
+	struct err err;		/* why */
+};
+
+/* What a job asks for. NULL: not sent. */
+struct job_request {
+	const char *method;
+	const char *accept;
+	const char *content_type;
+	const char *etag;     /* If-None-Match */
+	size_t max_bytes;     /* of the answer */
+};
+
+struct job {
+	struct cluster *cluster; /* borrowed */
+	bool busy;
+	struct step step;   /* without its body, which is in `body` */
+	struct event event; /* what will be told */
+	void (*then)(struct job *job);
+
+	/* the request on its way, or the last one */
+	struct job_request request;
+	struct buf url;	 /* begins with the path; the server's address is put before it */
+	struct buf body; /* owned; of APPLY: the object with its label */
+	struct http_header headers[3];
+	struct http_call *call;
+	unsigned opened; /* client.opened when it was sent */
+	unsigned tries;	 /* of this request */
+
+	/* its answer */
+	bool answered;
+	struct err result;
+	int status;
+	int64_t retry_after_ms;
+	bool new_connection;
+	struct buf answer;
+	char etag[96];
+
+	int64_t wake_ms;  /* CLOCK_BOOTTIME; when then is called without an answer; 0: not */
+	int64_t until_ms; /* CLOCK_BOOTTIME; the step's deadline */
+	bool reloaded;	  /* the kubeconfig was read again for this step */
+
+	/* of single step kinds */
+	void (*after_discovery)(struct job *job);
+	const struct api_group *group; /* connect: which of an old server's groups is asked for */
+	unsigned document;	       /* connect: 0 /api, 1 /apis */
+	int64_t sent_s;		       /* apply: wall clock when it was sent */
+	char newest[LP_RESOURCE_VERSION_MAX]; /* apply: cluster->newest then */
+	unsigned conflicts;	       /* apply, prune */
+	int64_t begun_ms;	       /* CLOCK_BOOTTIME; of the step */
+	bool looked;		       /* wait: the CRD itself was looked at; parent: namespace made */
+	struct slice kinds;	       /* recover: what is left of the parent's list; in body */
+	char listing[LP_KIND_MAX + LP_GROUP_MAX]; /* recover: the kind at hand */
+	unsigned found;		       /* recover */
+};
+
+/* Takes a step; a job must be free. step->body is copied. */
+void lp_job_start(struct cluster *cluster, const struct step *step);
+
+/* Moves on every job whose answer has come or whose time has. */
+void lp_jobs_move(struct cluster *cluster);
+
+/* When the next job wants to be called; INT64_MAX: none. CLOCK_BOOTTIME. */
+int64_t lp_jobs_wake_ms(const struct cluster *cluster);
+
+void lp_jobs_free(struct cluster *cluster);
+
+/* --- for the steps --- */
+
+/* Empties url, so that a path can be put into it. Returns it. */
+struct buf *lp_job_url(struct job *job);
+
+/* Sends a request for job->url (a path) with job->body; then() is called with its answer. */
+void lp_job_send(struct job *job, const struct job_request *request,
+		 void (*then)(struct job *job));
+
+/* The same request once more. */
+void lp_job_again(struct job *job);
+
+/* then() in ms milliseconds; past the step's deadline the job is to be tried again instead. */
+void lp_job_later(struct job *job, int64_t ms, void (*then)(struct job *job));
+
+/* Three ways to end, after which the job is another's; the text goes behind what is in event.message. */
+void lp_job_done(struct job *job, enum outcome outcome);
+void lp_job_failed(struct job *job, enum lp_code code, const char *fmt, ...) LP_PRINTF(3, 4);
+void lp_job_retry(struct job *job, enum lp_code code, int64_t after_ms, const char *fmt, ...)
+	LP_PRINTF(4, 5);
+/* By err, whose code says which of the two. */
+void lp_job_error(struct job *job, const struct err *err);
+/* By the answer, which is no success: lp_status_judge decides. */
+void lp_job_refused(struct job *job);
+
+/* Tells one event besides the step's last one. */
+void lp_job_tell(struct job *job, const struct event *event);
+
+/* Whether the answer is a success. */
+bool lp_job_ok(const struct job *job);
+
+/* --- each in its own file --- */
+
+void lp_connect_begin(struct job *job);
+/* Asks again which kinds are served, then calls then(); a failure ends the job. */
+void lp_connect_discover(struct job *job, void (*then)(struct job *job));
+/* Whether it is of use: not when that was done a moment ago. */
+bool lp_connect_stale(const struct cluster *cluster);
+/* Whether a CRD was changed so lately that the server may not serve all of it yet. */
+bool lp_connect_settling(const struct cluster *cluster);
+/* Tells the kinds that `which` (NULL: all) lets pass. */
+void lp_connect_tell(struct job *job, bool (*which)(const struct job *, const struct api_kind *));
+
+void lp_apply_begin(struct job *job);
+void lp_wait_begin(struct job *job);
+void lp_prune_begin(struct job *job);
+void lp_kinds_begin(struct job *job);
+void lp_parent_begin(struct job *job);
+void lp_recover_begin(struct job *job);
+#endif

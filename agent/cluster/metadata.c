@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/cluster/metadata.h"
+
+#include "agent/cluster/skim.h"
+#include "platform/crypto.h"
+
+#include <string.h>
+
+/* Whether an entry of managedFields is ours: by Apply, on the object itself. */
+static bool is_ours(struct slice entry)
+{
+	struct slice subresource = lp_skim_get(entry, "subresource");
+
+	return lp_skim_is(lp_skim_get(entry, "manager"), LP_FIELD_MANAGER) &&
+	       lp_skim_is(lp_skim_get(entry, "operation"), "Apply") &&
+	       (!subresource.len || lp_skim_is(subresource, ""));
+}
+
+/* "2026-11-21T08:00:00Z" as Unix seconds, or 0. */
+static int64_t parse_time(struct slice v)
+{
+	char text[40], *behind;
+	struct tm tm = {0};
+
+	if (!lp_skim_str(v, text, sizeof(text)))
+		return 0;
+	behind = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	return behind && *behind == 'Z' ? (int64_t)timegm(&tm) : 0;
+}
+
+static void read_entry(struct slice entry, struct metadata *ret)
+{
+	static const char *const parts[] = {"apiVersion", "time", "fieldsV1"};
+	struct lp_hash hash;
+
+	lp_hash_begin(&hash, LP_SHA256);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		struct slice part = lp_skim_get(entry, parts[i]);
+		lp_hash_add(&hash, part.data, part.len);
+		lp_hash_add(&hash, "\n", 1);
+	}
+	lp_hash_end(&hash, ret->live.entry);
+	ret->applied_s = parse_time(lp_skim_get(entry, "time"));
+}
+
+enum lp_code lp_metadata_read(struct slice object, struct metadata *ret, struct err *err)
+{
+	*ret = (struct metadata){0};
+	struct slice metadata = lp_skim_get(object, "metadata");
+
+	if (!lp_skim_str(lp_skim_get(metadata, "uid"), ret->uid, sizeof(ret->uid)) || !ret->uid[0])
+		return lp_err_set(err, LP_REJECTED, "the API server's answer is no object: %.*s",
+				  (int)(object.len < 120 ? object.len : 120),
+				  object.len ? (const char *)object.data : "");
+	lp_skim_str(lp_skim_get(metadata, "namespace"), ret->ns, sizeof(ret->ns));
+	lp_skim_str(lp_skim_get(metadata, "name"), ret->name, sizeof(ret->name));
+	lp_skim_str(lp_skim_get(metadata, "resourceVersion"), ret->live.version,
+		    sizeof(ret->live.version));
+	lp_skim_int(lp_skim_get(metadata, "generation"), &ret->live.generation);
+	ret->deleting = lp_skim_get(metadata, "deletionTimestamp").len > 0;
+	ret->labels = lp_skim_get(metadata, "labels");
+	ret->annotations = lp_skim_get(metadata, "annotations");
+
+	struct skim_iter it = lp_skim_iter(lp_skim_get(metadata, "managedFields"));
+	while (lp_skim_next(&it))
+		if (is_ours(it.value))
+			read_entry(it.value, ret);
+	return LP_OK;
+}
+
+struct slice lp_metadata_label(const struct metadata *metadata, const char *key)
+{
+	return lp_skim_get(metadata->labels, key);
+}
+
+struct slice lp_metadata_annotation(const struct metadata *metadata, const char *key)
+{
+	return lp_skim_get(metadata->annotations, key);
+}
+
+bool lp_live_moved(const struct live *known, const struct live *now)
+{
+	if (strcmp(known->version, now->version) == 0)
+		return false;
+	/* Something moved. A status moves neither generation nor our entry with its time. */
+	return memcmp(known->entry, now->entry, sizeof(now->entry)) != 0 || !now->generation ||
+	       known->generation != now->generation;
+}
+
+static bool is_decimal(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+bool lp_version_newer(const char *a, const char *b)
+{
+	if (!is_decimal(a) || !is_decimal(b))
+		return false;
+	a += strspn(a, "0");
+	b += strspn(b, "0");
+	size_t na = strlen(a), nb = strlen(b);
+	return na != nb ? na > nb : strcmp(a, b) > 0;
+}
+
+/* Where the label goes: the text between two offsets of body is replaced by before, it, after. */
+struct splice {
+	const uint8_t *from, *to;
+	const char *before, *after;
+};
+
+/* Behind the opening bracket of an object; *ret_empty: whether nothing is in it. */
+static const uint8_t *inside(struct slice object, bool *ret_empty)
+{
+	struct skim_iter it = lp_skim_iter(object);
+	const uint8_t *at = it.at;
+
+	*ret_empty = !lp_skim_next(&it);
+	return at;
+}
+
+static enum lp_code find_place(struct slice body, struct splice *ret, struct err *err)
+{
+	struct slice metadata = lp_skim_get(body, "metadata");
+	struct slice labels = lp_skim_get(metadata, "labels");
+	bool empty;
+
+	if (!lp_skim_is_object(metadata))
+		return lp_err_set(err, LP_REJECTED, "the object has no metadata");
+	if (lp_skim_is_object(labels)) {
+		if (lp_skim_get(labels, LP_PART_OF_LABEL).len)
+			return lp_err_set(err, LP_REJECTED,
+					  "metadata.labels has " LP_PART_OF_LABEL
+					  ", which limpet sets itself; remove it");
+		ret->from = ret->to = inside(labels, &empty);
+		ret->before = "";
+		ret->after = empty ? "" : ",";
+		return LP_OK;
+	}
+	if (lp_slice_is(labels, "null")) {
+		*ret = (struct splice){labels.data, labels.data + labels.len, "{", "}"};
+		return LP_OK;
+	}
+	if (labels.len)
+		return lp_err_set(err, LP_REJECTED, "metadata.labels is not an object");
+	ret->from = ret->to = inside(metadata, &empty);
+	ret->before = "\"labels\":{";
+	ret->after = empty ? "}" : "},";
+	return LP_OK;
+}
+
+enum lp_code lp_metadata_mark(struct slice body, const char *id, struct buf *out, struct err *err)
+{
+	struct splice splice = {0};
+
+	if (!lp_skim_whole(body) || !lp_skim_is_object(body))
+		return lp_err_set(err, LP_REJECTED, "the object is not JSON");
+	LP_TRY(find_place(body, &splice, err));
+	size_t head = (size_t)(splice.from - body.data);
+	size_t tail = body.len - (size_t)(splice.to - body.data);
+	LP_TRY(lp_buf_reserve(out, body.len + 128, err));
+	LP_TRY(lp_buf_append(out, body.data, head, err));
+	LP_TRY(lp_buf_printf(out, err, "%s\"" LP_PART_OF_LABEL "\":\"%s\"%s", splice.before, id,
+			     splice.after));
+	return lp_buf_append(out, splice.to, tail, err);
+}

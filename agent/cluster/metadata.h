@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_CLUSTER_METADATA_H
+#define LIMPET_AGENT_CLUSTER_METADATA_H
+/*
+ * What we read of an object that the API server sent as PartialObjectMetadata,
+ * and what we write into one before it is sent: the label that makes it ours.
+ */
+#include "agent/cluster/step.h"
+
+#define LP_FIELD_MANAGER   "limpet"
+#define LP_PART_OF_LABEL   "applyset.kubernetes.io/part-of"
+#define LP_APPLYSET_ID_MAX 64 /* "applyset-", 43 characters, "-v1" and a NUL: 56 */
+
+/* Asks for metadata alone; a Status (an error) comes as it is. */
+#define LP_ACCEPT_METADATA "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+#define LP_ACCEPT_METADATA_LIST \
+	"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+struct metadata {
+	char ns[LP_NAME_MAX], name[LP_NAME_MAX];
+	char uid[LP_STEP_UID];
+	struct live live;
+	int64_t applied_s; /* server's wall clock; the time of our managedFields entry; 0 none */
+	bool deleting;	   /* deletionTimestamp is set */
+	struct slice labels, annotations; /* objects, as written; borrowed from the answer */
+};
+
+/* Reads one object. LP_REJECTED when it is not one (no uid, broken JSON); *ret is then zero. */
+LP_CHECKED enum lp_code lp_metadata_read(struct slice object, struct metadata *ret,
+					 struct err *err);
+
+/* A label or annotation, as written; length 0 when it is not there. */
+struct slice lp_metadata_label(const struct metadata *metadata, const char *key);
+struct slice lp_metadata_annotation(const struct metadata *metadata, const char *key);
+
+/* Whether an apply that was told `known` before and answered `now` changed the object. */
+bool lp_live_moved(const struct live *known, const struct live *now);
+
+/*
+ * Appends the object in body (canonical JSON) to out with the label part-of = id. LP_REJECTED:
+ * no object, no metadata, labels that are no object, or a part-of label of its own.
+ */
+LP_CHECKED enum lp_code lp_metadata_mark(struct slice body, const char *id, struct buf *out,
+					 struct err *err);
+
+/* Decimal resourceVersions: whether a is newer than b. False when one is not a decimal number. */
+bool lp_version_newer(const char *a, const char *b);
+#endif

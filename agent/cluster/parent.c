@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * STEP_KINDS and STEP_PARENT: what the ApplySet's parent says. Before an apply it gets more kinds
+ * and namespaces, after a prune it loses what is no longer there; in between it may say too
+ * much, never too little.
+ */
+#include "agent/cluster/job.h"
+#include "platform/crypto.h"
+
+#include <string.h>
+
+#define QUERY "?fieldManager=" LP_FIELD_MANAGER "-applyset&force=true"
+#define APPLY \
+	(&(struct job_request){.method = "PATCH", \
+			       .accept = LP_ACCEPT_METADATA, \
+			       .content_type = "application/apply-patch+yaml", \
+			       .max_bytes = LP_ANSWER_BYTES})
+
+static void write_parent(struct job *job);
+
+void lp_kinds_begin(struct job *job)
+{
+	struct cluster *cluster = job->cluster;
+	struct err err;
+
+	if (cluster->set_used || strcmp(cluster->set.source, job->step.source) != 0) {
+		lp_applyset_free(&cluster->set);
+		memcpy(cluster->set.source, job->step.source, sizeof(cluster->set.source));
+		cluster->set_used = false;
+	}
+	if (lp_applyset_add(&cluster->set, &job->step.key, cluster->setup.ns, &err) != LP_OK)
+		lp_job_failed(job, err.code, "%s", err.msg);
+	else
+		lp_job_done(job, OUTCOME_NONE);
+}
+
+static enum lp_code parent_path(struct job *job, bool name, struct err *err)
+{
+	char text[LP_NAME_MAX];
+	struct buf *url = lp_job_url(job);
+	const struct api_kind config_map = {
+		.group = "", .version = "v1", .plural = "configmaps", .namespaced = true};
+
+	(void)name;
+	return lp_api_path(&config_map, job->cluster->setup.ns,
+			   lp_applyset_parent(job->step.source, text), url, err);
+}
+
+static void done(struct job *job, enum outcome outcome)
+{
+	job->cluster->set_used = true;
+	lp_job_done(job, outcome);
+}
+
+static void written(struct job *job)
+{
+	struct cluster *cluster = job->cluster;
+	struct status status;
+
+	if (lp_job_ok(job)) {
+		lp_sha256(job->body.data, job->body.len, cluster->parent_says);
+		done(job, job->status == 201 ? OUTCOME_CREATED : OUTCOME_CONFIGURED);
+		return;
+	}
+	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &status);
+	lp_job_refused(job);
+}
+
+static void namespace_made(struct job *job)
+{
+	if (lp_job_ok(job))
+		write_parent(job);
+	else
+		lp_job_refused(job);
+}
+
+static void make_namespace(struct job *job)
+{
+	const struct api_kind kind = {.group = "", .version = "v1", .plural = "namespaces"};
+	const char *ns = job->cluster->setup.ns;
+	struct buf *url = lp_job_url(job);
+	struct err err;
+
+	job->looked = true;
+	lp_buf_free(&job->body);
+	job->body = LP_BUF(1024);
+	if (lp_api_path(&kind, "", ns, url, &err) != LP_OK ||
+	    lp_buf_str(url, QUERY, &err) != LP_OK ||
+	    lp_buf_printf(&job->body, &err,
+			  "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":"
+			  "\"%s\"}}", ns) != LP_OK) {
+		lp_job_error(job, &err);
+		return;
+	}
+	lp_job_send(job, APPLY, namespace_made);
+}
+
+static void first_written(struct job *job)
+{
+	if (job->status == 404 && !job->looked)
+		make_namespace(job);
+	else
+		written(job);
+}
+
+static void write_parent(struct job *job)
+{
+	struct cluster *cluster = job->cluster;
+	uint8_t says[LP_SHA256_BYTES];
+	struct err err;
+
+	lp_buf_free(&job->body);
+	job->body = LP_BUF(2 * LP_APPLYSET_MEMORY);
+	if (lp_applyset_write(&cluster->set, cluster->setup.ns, &job->body, &err) != LP_OK ||
+	    parent_path(job, true, &err) != LP_OK ||
+	    lp_buf_str(&job->url, QUERY, &err) != LP_OK) {
+		lp_job_error(job, &err);
+		return;
+	}
+	lp_sha256(job->body.data, job->body.len, says);
+	if (job->step.exact && memcmp(says, cluster->parent_says, sizeof(says)) == 0)
+		done(job, OUTCOME_UNCHANGED);
+	else
+		lp_job_send(job, APPLY, first_written);
+}
+
+/* The parent as it is, or a 404. */
+static void found(struct job *job)
+{
+	struct cluster *cluster = job->cluster;
+	char id[LP_APPLYSET_ID_MAX];
+	struct metadata parent;
+	struct err err;
+
+	if (job->status == 404) {
+		write_parent(job);
+		return;
+	}
+	if (!lp_job_ok(job)) {
+		lp_job_refused(job);
+		return;
+	}
+	lp_applyset_source_id(job->step.source, cluster->setup.ns, id);
+	if (lp_metadata_read(LP_SLICE_OF(&job->answer), &parent, &err) != LP_OK ||
+	    lp_applyset_check(&parent, id, &err) != LP_OK ||
+	    lp_applyset_add_parent(&cluster->set, &parent, &err) != LP_OK) {
+		lp_job_error(job, &err);
+		return;
+	}
+	if (!lp_applyset_same(&cluster->set, &parent)) {
+		write_parent(job);
+		return;
+	}
+	lp_buf_free(&job->body);
+	job->body = LP_BUF(2 * LP_APPLYSET_MEMORY);
+	if (lp_applyset_write(&cluster->set, cluster->setup.ns, &job->body, &err) == LP_OK)
+		lp_sha256(job->body.data, job->body.len, cluster->parent_says);
+	done(job, OUTCOME_UNCHANGED);
+}
+
+void lp_parent_begin(struct job *job)
+{
+	struct cluster *cluster = job->cluster;
+	struct err err;
+
+	if (strcmp(cluster->set.source, job->step.source) != 0) {
+		/* nothing was named: an empty set */
+		lp_applyset_free(&cluster->set);
+		memcpy(cluster->set.source, job->step.source, sizeof(cluster->set.source));
+	}
+	if (job->step.exact) {
+		write_parent(job);
+		return;
+	}
+	memset(cluster->parent_says, 0, sizeof(cluster->parent_says));
+	if (parent_path(job, true, &err) != LP_OK) {
+		lp_job_error(job, &err);
+		return;
+	}
+	lp_job_send(job,
+		    &(struct job_request){.method = "GET",
+					  .accept = LP_ACCEPT_METADATA,
+					  .max_bytes = LP_ANSWER_BYTES},
+		    found);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * STEP_PRUNE: delete one object, if and only if it is still the one that we made and nobody
+ * asked to keep it. The delete names the uid that was judged, so that nothing can come between.
+ */
+#include "agent/cluster/job.h"
+#include "agent/cluster/skim.h"
+
+#include <string.h>
+#include <strings.h>
+
+static void look(struct job *job);
+
+/* Kinds whose deletion takes along what nobody can bring back. */
+static bool is_precious(const struct object_key *key)
+{
+	static const char *const precious[][2] = {
+		{"", "Namespace"},
+		{"", "PersistentVolume"},
+		{"", "PersistentVolumeClaim"},
+		{"apiextensions.k8s.io", "CustomResourceDefinition"},
+	};
+
+	for (size_t i = 0; i < sizeof(precious) / sizeof(precious[0]); i++)
+		if (strcmp(key->group, precious[i][0]) == 0 &&
+		    strcmp(key->kind, precious[i][1]) == 0)
+			return true;
+	return false;
+}
+
+static bool is_word(struct slice v, const char *word)
+{
+	struct slice raw = lp_skim_raw(v);
+
+	return raw.len == strlen(word) && strncasecmp((const char *)raw.data, word, raw.len) == 0;
+}
+
+/* Whether the comma list has the word. */
+static bool list_has(struct slice list, const char *word)
+{
+	struct slice raw = lp_skim_raw(list);
+	size_t n = strlen(word);
+
+	for (size_t from = 0, at = 0; at <= raw.len; at++) {
+		if (at < raw.len && raw.data[at] != ',')
+			continue;
+		while (from < at && raw.data[from] == ' ')
+			from++;
+		if (at - from >= n && memcmp(raw.data + from, word, n) == 0 &&
+		    (at - from == n || raw.data[from + n] == ' '))
+			return true;
+		from = at + 1;
+	}
+	return false;
+}
+
+/* What asks to keep the object, or NULL. Labels count as well, as in Flux. */
+static const char *kept_by(const struct metadata *m)
+{
+	static const char *const keys[] = {"limpet.dev/prune", "kustomize.toolkit.fluxcd.io/prune"};
+	static const char *const argo = "argocd.argoproj.io/sync-options";
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (is_word(lp_metadata_annotation(m, keys[i]), "disabled") ||
+		    is_word(lp_metadata_label(m, keys[i]), "disabled"))
+			return keys[i];
+	return list_has(lp_metadata_annotation(m, argo), "Prune=false") ? argo : NULL;
+}
+
+/* Why the object is to be left alone: in the event's message. False: it is ours to delete. */
+static bool is_kept(struct job *job, const struct metadata *m)
+{
+	const struct step *step = &job->step;
+	char id[LP_APPLYSET_ID_MAX], *message = job->event.message;
+	size_t size = sizeof(job->event.message);
+	struct slice label = lp_metadata_label(m, LP_PART_OF_LABEL);
+	const char *keeper = kept_by(m);
+
+	lp_applyset_source_id(step->source, job->cluster->setup.ns, id);
+	if (step->uid[0] && strcmp(step->uid, m->uid) != 0)
+		snprintf(message, size, "somebody has made it again since (uid %s, not %s)", m->uid,
+			 step->uid);
+	else if (!lp_skim_is(label, id))
+		snprintf(message, size, "it is not ours (any more): its label " LP_PART_OF_LABEL
+			 " is %.*s, not \"%s\"", label.len ? (int)label.len : 7,
+			 label.len ? (const char *)label.data : "missing", id);
+	else if (keeper)
+		snprintf(message, size, "its annotation %s says so", keeper);
+	else if (is_precious(&step->key))
+		snprintf(message, size,
+			 "limpet deletes no Namespace, CustomResourceDefinition, PersistentVolume or "
+			 "PersistentVolumeClaim, as what is in it would be lost; by hand: kubectl "
+			 "delete %s%s%s%s %s", step->key.kind, step->key.group[0] ? "." : "",
+			 step->key.group[0] ? step->key.group : "",
+			 "", step->key.name);
+	else
+		return false;
+	return true;
+}
+
+static void deleted(struct job *job)
+{
+	if (lp_job_ok(job))
+		lp_job_done(job, OUTCOME_PRUNED);
+	else if (job->status == 404)
+		lp_job_done(job, OUTCOME_GONE);
+	else if (job->status == 409 && job->conflicts++ == 0)
+		look(job); /* another object by now: judge that one */
+	else
+		lp_job_refused(job);
+}
+
+/* job->url is still the object's. */
+static void delete(struct job *job, const struct metadata *m)
+{
+	struct err err;
+
+	lp_buf_free(&job->body);
+	job->body = LP_BUF(1024);
+	if (lp_buf_printf(&job->body, &err,
+			  "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
+			  "\"preconditions\":{\"uid\":\"%s\"},\"propagationPolicy\":\"Background\"}",
+			  m->uid) != LP_OK) {
+		lp_job_error(job, &err);
+		return;
+	}
+	lp_job_send(job,
+		    &(struct job_request){.method = "DELETE",
+					  .accept = LP_ACCEPT_METADATA,
+					  .content_type = "application/json",
+					  .max_bytes = LP_ANSWER_BYTES},
+		    deleted);
+}
+
+static void judge(struct job *job)
+{
+	struct metadata m;
+	struct err err;
+
+	if (job->status == 404) {
+		lp_job_done(job, OUTCOME_GONE);
+		return;
+	}
+	if (!lp_job_ok(job)) {
+		lp_job_refused(job);
+		return;
+	}
+	if (lp_metadata_read(LP_SLICE_OF(&job->answer), &m, &err) != LP_OK) {
+		lp_job_retry(job, LP_TRANSIENT, -1, "%s", err.msg);
+		return;
+	}
+	memcpy(job->event.uid, m.uid, sizeof(job->event.uid));
+	if (is_kept(job, &m))
+		lp_job_done(job, OUTCOME_KEPT);
+	else if (m.deleting)
+		lp_job_done(job, OUTCOME_PRUNED);
+	else
+		delete(job, &m);
+}
+
+static void look(struct job *job)
+{
+	lp_job_send(job,
+		    &(struct job_request){.method = "GET",
+					  .accept = LP_ACCEPT_METADATA,
+					  .max_bytes = LP_ANSWER_BYTES},
+		    judge);
+}
+
+void lp_prune_begin(struct job *job)
+{
+	const struct object_key *key = &job->step.key;
+	struct cluster *cluster = job->cluster;
+	struct buf *url = lp_job_url(job);
+	struct err err;
+	/* any version will do, and the one on record may be served no more */
+	const struct api_kind *kind = lp_api_find(&cluster->table, key->group, "", key->kind);
+
+	job->event.key = *key;
+	if (!kind && lp_connect_stale(cluster)) {
+		lp_connect_discover(job, lp_prune_begin);
+		return;
+	}
+	if (!kind) {
+		snprintf(job->event.message, sizeof(job->event.message),
+			 "its kind is not served any more");
+		lp_job_done(job, OUTCOME_GONE);
+		return;
+	}
+	if (lp_api_path(kind, key->ns, key->name, url, &err) != LP_OK) {
+		lp_job_error(job, &err);
+		return;
+	}
+	look(job);
+}

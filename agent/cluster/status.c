@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/cluster/status.h"
+
+#include "agent/cluster/skim.h"
+
+#include <string.h>
+
+#define TERMINATING_MS 2000 /* a namespace that goes takes some seconds */
+
+/* Appends " text" to the message, cut where it ends. */
+static void add_text(struct status *status, const char *text)
+{
+	size_t used = strlen(status->message);
+
+	snprintf(status->message + used, sizeof(status->message) - used, "%s%s", used ? "; " : "",
+		 text);
+}
+
+/* Causes are mostly in the message already; the ones that are not say what is wrong. */
+static void read_causes(struct slice causes, struct status *ret)
+{
+	struct skim_iter it = lp_skim_iter(causes);
+	char text[400], field[200], whole[sizeof(text) + sizeof(field) + 2];
+
+	while (lp_skim_next(&it)) {
+		if (!ret->cause[0])
+			lp_skim_str(lp_skim_get(it.value, "reason"), ret->cause,
+				    sizeof(ret->cause));
+		lp_skim_cut(lp_skim_get(it.value, "message"), text, sizeof(text));
+		lp_skim_cut(lp_skim_get(it.value, "field"), field, sizeof(field));
+		if (!text[0] || strstr(ret->message, text))
+			continue;
+		snprintf(whole, sizeof(whole), "%s%s%s", field, field[0] ? ": " : "", text);
+		add_text(ret, whole);
+	}
+}
+
+/* The first line of a body that is no Status, such as "404 page not found". */
+static void read_plain(struct slice body, struct status *ret)
+{
+	size_t n = 0;
+
+	for (; n < body.len && n < 200 && body.data[n] >= ' '; n++)
+		ret->message[n] = (char)body.data[n];
+	ret->message[n] = '\0';
+	if (!n)
+		snprintf(ret->message, sizeof(ret->message), "HTTP status %d", ret->code);
+}
+
+void lp_status_read(int code, struct slice body, struct status *ret)
+{
+	*ret = (struct status){.code = code};
+	if (!lp_skim_whole(body) || !lp_skim_is(lp_skim_get(body, "kind"), "Status")) {
+		read_plain(body, ret);
+		return;
+	}
+	struct slice details = lp_skim_get(body, "details");
+	lp_skim_str(lp_skim_get(body, "reason"), ret->reason, sizeof(ret->reason));
+	lp_skim_cut(lp_skim_get(body, "message"), ret->message, sizeof(ret->message));
+	lp_skim_str(lp_skim_get(details, "kind"), ret->kind, sizeof(ret->kind));
+	lp_skim_str(lp_skim_get(details, "name"), ret->name, sizeof(ret->name));
+	read_causes(lp_skim_get(details, "causes"), ret);
+	if (!ret->message[0])
+		snprintf(ret->message, sizeof(ret->message), "HTTP status %d %s", code,
+			 ret->reason);
+}
+
+bool lp_status_no_kind(const struct status *status)
+{
+	return status->code == 404 && !status->name[0];
+}
+
+/* Whether the message has one of the texts (ended by NULL). */
+static bool says(const struct status *status, const char *const *texts)
+{
+	for (; *texts; texts++)
+		if (strstr(status->message, *texts))
+			return true;
+	return false;
+}
+
+/*
+ * A field that cannot change. Narrow on purpose: every other 422 is a mistake in the
+ * manifest, and must not be told as "delete it and apply again".
+ */
+static bool is_immutable(const struct status *status)
+{
+	static const char *const texts[] = {
+		"field is immutable", "may not change once set", "cannot change roleRef",
+		"updates to statefulset spec for fields other than", "is immutable after creation",
+		NULL,
+	};
+	return status->code == 422 && says(status, texts);
+}
+
+/* 500, though the manifest is at fault: these come as plain Go errors. */
+static bool is_bad_manifest(const struct status *status)
+{
+	static const char *const texts[] = {
+		"field not declared in schema", "failed to create typed patch object",
+		"failed to create manager for", "request is too large", "unable to decode", NULL,
+	};
+	return says(status, texts);
+}
+
+static bool is_terminating(const struct status *status)
+{
+	return strcmp(status->cause, "NamespaceTerminating") == 0 ||
+	       strstr(status->message, "because it is being terminated") != NULL;
+}
+
+/* Appends advice to the server's words, when there is room. */
+static void advise(struct event *event, const char *advice)
+{
+	size_t used = strlen(event->message);
+
+	if (used + strlen(advice) + 3 < sizeof(event->message))
+		snprintf(event->message + used, sizeof(event->message) - used, "; %s", advice);
+}
+
+static void failed(struct event *event, enum lp_code code, const char *advice)
+{
+	event->kind = EVENT_FAILED;
+	event->code = code;
+	if (advice)
+		advise(event, advice);
+}
+
+static void retry(struct event *event, enum lp_code code, int64_t after_ms)
+{
+	event->kind = EVENT_RETRY;
+	event->code = code;
+	if (event->retry_after_ms < 0)
+		event->retry_after_ms = after_ms;
+}
+
+static void judge_forbidden(const struct status *status, const struct step *step,
+			    struct event *event)
+{
+	if (is_terminating(status)) {
+		retry(event, LP_TRANSIENT, TERMINATING_MS);
+		return;
+	}
+	failed(event, LP_CONFIG,
+	       step->kind == STEP_PRUNE	    ? "limpet's user needs the verbs get and delete there"
+	       : step->kind == STEP_RECOVER ? "limpet's user needs the verb list there"
+					    : "limpet's user needs the verbs patch and create there");
+}
+
+static void judge_not_found(const struct status *status, struct event *event)
+{
+	if (strcmp(status->kind, "namespaces") == 0)
+		failed(event, LP_CONFLICT, "it is neither in the revision nor in the cluster");
+	else
+		failed(event, LP_NOT_FOUND, NULL);
+}
+
+void lp_status_judge(const struct status *status, const struct step *step,
+		     int64_t retry_after_ms, struct event *event)
+{
+	event->status = status->code;
+	event->retry_after_ms = retry_after_ms;
+	snprintf(event->message, sizeof(event->message), "%s", status->message);
+
+	switch (status->code) {
+	case 403:
+		judge_forbidden(status, step, event);
+		break;
+	case 404:
+		judge_not_found(status, event);
+		break;
+	case 408:
+	case 409:
+		retry(event, status->code == 409 ? LP_CONFLICT : LP_TRANSIENT, -1);
+		break;
+	case 413:
+		failed(event, LP_LIMIT, "the API server takes 3 MiB and stores 1.5 MiB at most");
+		break;
+	case 401:
+		retry(event, LP_CONFIG, -1);
+		break;
+	case 422:
+		failed(event, LP_REJECTED,
+		       is_immutable(status) ? "this field cannot be changed in place: delete the "
+					      "object by hand, or give it a new name"
+					    : NULL);
+		break;
+	case 429:
+		retry(event, LP_TRANSIENT, -1);
+		break;
+	default:
+		if (status->code < 500 || is_bad_manifest(status))
+			failed(event, LP_REJECTED, NULL);
+		else
+			retry(event, LP_TRANSIENT, -1);
+	}
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/cluster/step.h"
+
+#include "agent/cluster/limits.h"
+
+/* A number below count; anything else makes the reader bad and yields 0. */
+static uint32_t take_below(struct wire_reader *r, uint32_t count)
+{
+	uint32_t value = lp_wire_u32(r);
+
+	if (value < count)
+		return value;
+	r->bad = true;
+	return 0;
+}
+
+static void key_put(struct wire_writer *w, const struct object_key *key)
+{
+	lp_wire_put_str(w, key->group);
+	lp_wire_put_str(w, key->version);
+	lp_wire_put_str(w, key->kind);
+	lp_wire_put_str(w, key->ns);
+	lp_wire_put_str(w, key->name);
+}
+
+static void key_take(struct wire_reader *r, struct object_key *ret)
+{
+	lp_wire_str(r, ret->group, sizeof(ret->group));
+	lp_wire_str(r, ret->version, sizeof(ret->version));
+	lp_wire_str(r, ret->kind, sizeof(ret->kind));
+	lp_wire_str(r, ret->ns, sizeof(ret->ns));
+	lp_wire_str(r, ret->name, sizeof(ret->name));
+}
+
+static void live_put(struct wire_writer *w, const struct live *live)
+{
+	lp_wire_put_str(w, live->version);
+	lp_wire_put_i64(w, live->generation);
+	lp_wire_put_bytes(w, live->entry, sizeof(live->entry));
+}
+
+static void live_take(struct wire_reader *r, struct live *ret)
+{
+	lp_wire_str(r, ret->version, sizeof(ret->version));
+	ret->generation = lp_wire_i64(r);
+	lp_wire_bytes(r, ret->entry, sizeof(ret->entry));
+}
+
+void lp_cluster_setup_put(struct wire_writer *w, const struct cluster_setup *setup)
+{
+	lp_wire_put_str(w, setup->kubeconfig);
+	lp_wire_put_str(w, setup->context);
+	lp_wire_put_str(w, setup->ns);
+	lp_wire_put_u32(w, setup->concurrency);
+	lp_wire_put_i64(w, setup->request_ms);
+}
+
+void lp_cluster_setup_take(struct wire_reader *r, struct cluster_setup *ret)
+{
+	*ret = (struct cluster_setup){0};
+	lp_wire_str(r, ret->kubeconfig, sizeof(ret->kubeconfig));
+	lp_wire_str(r, ret->context, sizeof(ret->context));
+	lp_wire_str(r, ret->ns, sizeof(ret->ns));
+	ret->concurrency = lp_wire_u32(r);
+	ret->request_ms = lp_wire_i64(r);
+	if (!ret->concurrency || ret->concurrency > LP_CONCURRENCY_MAX || ret->request_ms <= 0)
+		r->bad = true;
+}
+
+void lp_step_put(struct wire_writer *w, const struct step *step)
+{
+	lp_wire_put_u64(w, step->id);
+	lp_wire_put_u32(w, step->kind);
+	lp_wire_put_str(w, step->source);
+	key_put(w, &step->key);
+	lp_wire_put_u32(w, step->scope);
+	lp_wire_put_str(w, step->uid);
+	live_put(w, &step->known);
+	lp_wire_put_u8(w, step->exact);
+	lp_wire_put_str(w, step->default_ns);
+	lp_wire_put_bytes(w, step->body.data, step->body.len);
+	lp_wire_put_i64(w, step->timeout_ms);
+}
+
+void lp_step_take(struct wire_reader *r, struct step *ret)
+{
+	*ret = (struct step){0};
+	ret->id = lp_wire_u64(r);
+	ret->kind = take_below(r, STEP_KIND_COUNT);
+	lp_wire_str(r, ret->source, sizeof(ret->source));
+	key_take(r, &ret->key);
+	ret->scope = take_below(r, SCOPE_CLUSTER + 1);
+	lp_wire_str(r, ret->uid, sizeof(ret->uid));
+	live_take(r, &ret->known);
+	ret->exact = lp_wire_u8(r);
+	lp_wire_str(r, ret->default_ns, sizeof(ret->default_ns));
+	ret->body = lp_wire_slice(r);
+	ret->timeout_ms = lp_wire_i64(r);
+	if (ret->timeout_ms < 0)
+		r->bad = true;
+}
+
+void lp_event_put(struct wire_writer *w, const struct event *event)
+{
+	lp_wire_put_u64(w, event->id);
+	lp_wire_put_u32(w, event->kind);
+	lp_wire_put_u32(w, event->outcome);
+	lp_wire_put_u32(w, event->code);
+	lp_wire_put_u32(w, (uint32_t)event->status);
+	lp_wire_put_i64(w, event->retry_after_ms);
+	key_put(w, &event->key);
+	lp_wire_put_u32(w, event->scope);
+	lp_wire_put_str(w, event->resource);
+	lp_wire_put_u32(w, event->verbs);
+	lp_wire_put_u8(w, event->preferred);
+	lp_wire_put_str(w, event->uid);
+	live_put(w, &event->live);
+	lp_wire_put_str(w, event->message);
+}
+
+void lp_event_take(struct wire_reader *r, struct event *ret)
+{
+	*ret = (struct event){0};
+	ret->id = lp_wire_u64(r);
+	ret->kind = take_below(r, EVENT_KIND_COUNT);
+	ret->outcome = take_below(r, OUTCOME_COUNT);
+	ret->code = take_below(r, LP_INTERNAL + 1);
+	ret->status = (int)take_below(r, 1000);
+	ret->retry_after_ms = lp_wire_i64(r);
+	key_take(r, &ret->key);
+	ret->scope = take_below(r, SCOPE_CLUSTER + 1);
+	lp_wire_str(r, ret->resource, sizeof(ret->resource));
+	ret->verbs = lp_wire_u32(r);
+	ret->preferred = lp_wire_u8(r);
+	lp_wire_str(r, ret->uid, sizeof(ret->uid));
+	live_take(r, &ret->live);
+	lp_wire_str(r, ret->message, sizeof(ret->message));
+}
+
+const char *lp_step_kind_name(enum step_kind kind)
+{
+	static const char *const names[STEP_KIND_COUNT] = {
+		[STEP_CONNECT] = "connect", [STEP_PARENT] = "parent", [STEP_APPLY] = "apply",
+		[STEP_WAIT] = "wait",	    [STEP_PRUNE] = "prune",   [STEP_RECOVER] = "recover",
+		[STEP_KINDS] = "kinds",
+	};
+	return kind < STEP_KIND_COUNT ? names[kind] : "unknown";
+}
+
+const char *lp_event_kind_name(enum event_kind kind)
+{
+	static const char *const names[EVENT_KIND_COUNT] = {
+		[EVENT_DONE] = "done", [EVENT_FAILED] = "failed", [EVENT_RETRY] = "retry",
+		[EVENT_KIND] = "kind", [EVENT_FOUND] = "found",
+	};
+	return kind < EVENT_KIND_COUNT ? names[kind] : "unknown";
+}
+
+const char *lp_outcome_name(enum outcome outcome)
+{
+	static const char *const names[OUTCOME_COUNT] = {
+		[OUTCOME_NONE] = "none",	     [OUTCOME_CREATED] = "created",
+		[OUTCOME_CONFIGURED] = "configured", [OUTCOME_UNCHANGED] = "unchanged",
+		[OUTCOME_PRUNED] = "pruned",	     [OUTCOME_GONE] = "gone",
+		[OUTCOME_KEPT] = "kept",
+	};
+	return outcome < OUTCOME_COUNT ? names[outcome] : "unknown";
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket: lines of JSON for root and the service's group.
+ *
+ *	{"command":"sync"}			one request a connection
+ *	{"progress":"fetched 9f2c..."}		none or more
+ *	{"exit":0,"text":"..."} or {"status":{...}}
+ */
+#include "agent/supervisor/run.h"
+#include "agent/supervisor/status.h"
+#include "platform/json.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX   8
+#define REQUEST_BYTES (4u * LP_KIB)
+#define ANSWER_BYTES  (8u * LP_MIB)
+#define GROUPS_MAX    64
+
+struct client {
+	struct supervisor *super;
+	int fd; /* -1: free */
+	bool waits; /* for the outcome of the cycle */
+	bool closing; /* once all is written */
+	struct buf in, out;
+};
+
+struct control {
+	int fd;
+	struct client clients[CLIENTS_MAX];
+};
+
+static void drop(struct client *client)
+{
+	lp_loop_remove(client->super->loop, client->fd);
+	lp_close(&client->fd);
+	lp_buf_free(&client->in);
+	lp_buf_free(&client->out);
+	client->waits = client->closing = false;
+}
+
+static void flush(struct client *client)
+{
+	while (client->out.len) {
+		ssize_t n = send(client->fd, client->out.data, client->out.len,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			lp_loop_change(client->super->loop, client->fd, LOOP_READ | LOOP_WRITE);
+			return;
+		}
+		if (n < 0) {
+			drop(client);
+			return;
+		}
+		lp_buf_consume(&client->out, (size_t)n);
+	}
+	if (client->closing)
+		drop(client);
+	else
+		lp_loop_change(client->super->loop, client->fd, LOOP_READ);
+}
+
+/* Queues one line of JSON; a client that does not read is dropped. */
+static void say(struct client *client, const struct jval *v)
+{
+	struct err err = {0};
+
+	if (lp_json_write(v, &client->out, &err) != LP_OK ||
+	    lp_buf_byte(&client->out, '\n', &err) != LP_OK)
+		drop(client);
+	else
+		flush(client);
+}
+
+static void say_text(struct client *client, const char *key, const char *text, int exit)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	struct err err = {0};
+
+	if (lp_json_new(64 * LP_KIB, &doc, &err) != LP_OK) {
+		drop(client);
+		return;
+	}
+	struct jval *v = lp_json_obj(doc);
+	if (exit >= 0)
+		lp_json_put_int(doc, v, "exit", exit);
+	lp_json_put_str(doc, v, key, text);
+	say(client, v);
+}
+
+/* The last line of an answer. */
+static void finish(struct client *client, int exit, const char *text)
+{
+	client->waits = false;
+	client->closing = true;
+	say_text(client, "text", text, exit);
+}
+
+/* --- commands --- */
+
+static void answer_status(struct client *client, bool history)
+{
+	struct supervisor *super = client->super;
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	struct jval *v = NULL;
+	struct err err = {0};
+
+	client->closing = true;
+	enum lp_code code = lp_json_new(4 * LP_MIB, &doc, &err);
+	if (code == LP_OK && history)
+		code = lp_history_make(super->db, super->run.config->name, doc, &v, &err);
+	else if (code == LP_OK)
+		code = lp_status_make(super->db, &super->config, &super->run, doc, &v, &err);
+	if (code != LP_OK) {
+		finish(client, 2, err.msg);
+		return;
+	}
+	struct jval *root = lp_json_obj(doc);
+	lp_json_put(doc, root, history ? "history" : "status", v);
+	say(client, root);
+}
+
+static void answer_wish(struct client *client, enum lp_code code, const struct err *err)
+{
+	if (code != LP_OK)
+		finish(client, code == LP_NOT_FOUND || code == LP_REJECTED ? 1 : 2, err->msg);
+	else if (client->waits && client->super->run.state == CYCLE_IDLE)
+		finish(client, client->super->run.outcome.exit, client->super->run.outcome.text);
+}
+
+static void command(struct client *client, const struct jval *request)
+{
+	struct source_run *run = &client->super->run;
+	const char *name = lp_json_text(request, "command");
+	struct err err = {0};
+
+	if (strcmp(name, "status") == 0 || strcmp(name, "history") == 0) {
+		answer_status(client, name[0] == 'h');
+		return;
+	}
+	if (strcmp(name, "suspend") == 0) {
+		enum lp_code code = lp_wish_suspend(run, &err);
+		finish(client, code == LP_OK ? 0 : 2,
+		       code == LP_OK ? "suspended: nothing is polled or applied until limpet resume"
+				     : err.msg);
+		return;
+	}
+	/* From here on progress may come before the answer. */
+	client->waits = true;
+	if (strcmp(name, "sync") == 0)
+		answer_wish(client, lp_wish_sync(run, &err), &err);
+	else if (strcmp(name, "rollback") == 0)
+		answer_wish(client, lp_wish_rollback(run, lp_json_text(request, "revision"), &err),
+			    &err);
+	else if (strcmp(name, "resume") == 0)
+		answer_wish(client, lp_wish_resume(run, &err), &err);
+	else
+		finish(client, 2, "unknown command; this client is of another version");
+}
+
+static void take_request(struct client *client)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	struct err err = {0};
+	uint8_t *end = memchr(client->in.data, '\n', client->in.len);
+
+	if (!end)
+		return;
+	if (lp_json_parse(client->in.data, (size_t)(end - client->in.data), 64 * LP_KIB, &doc,
+			  &err) != LP_OK)
+		finish(client, 2, err.msg);
+	else
+		command(client, lp_json_root(doc));
+	if (client->fd >= 0)
+		lp_buf_clear(&client->in);
+}
+
+static void client_ready(void *ctx, unsigned events)
+{
+	struct client *client = ctx;
+	char chunk[1024];
+	struct err err = {0};
+
+	if (events & LOOP_WRITE)
+		flush(client);
+	if (client->fd < 0 || !(events & (LOOP_READ | LOOP_GONE)))
+		return;
+	ssize_t n = recv(client->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0 || lp_buf_append(&client->in, chunk, (size_t)n, &err) != LP_OK)
+		drop(client);
+	else if (!client->waits && !client->closing)
+		take_request(client);
+}
+
+/* --- who may connect --- */
+
+static bool in_group(int fd, gid_t wanted)
+{
+	gid_t groups[GROUPS_MAX];
+	socklen_t size = sizeof(groups);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) != 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof(groups[0]); i++)
+		if (groups[i] == wanted)
+			return true;
+	return false;
+}
+
+static bool may_speak(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+		return false;
+	return peer.uid == 0 || peer.uid == geteuid() || peer.gid == getegid() ||
+	       in_group(fd, getegid());
+}
+
+static struct client *free_client(struct control *control)
+{
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		if (control->clients[i].fd < 0)
+			return &control->clients[i];
+	return NULL;
+}
+
+static void accept_client(void *ctx, unsigned events)
+{
+	static const char refusal[] =
+		"{\"exit\":2,\"text\":\"only root and the group of the service may ask\"}\n";
+	struct supervisor *super = ctx;
+	LP_AUTO(lp_close) int fd = accept4(super->control->fd, NULL, NULL, SOCK_CLOEXEC);
+	struct client *client = free_client(super->control);
+	struct err err = {0};
+
+	if (fd < 0 || !client)
+		return;
+	if (!may_speak(fd)) {
+		if (send(fd, refusal, sizeof(refusal) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			return;
+		return;
+	}
+	*client = (struct client){.super = super,
+				  .fd = fd,
+				  .in = LP_BUF(REQUEST_BYTES),
+				  .out = LP_BUF(ANSWER_BYTES)};
+	if (lp_loop_fd(super->loop, fd, LOOP_READ, client_ready, client, &err) != LP_OK) {
+		client->fd = -1;
+		return;
+	}
+	fd = -1;
+}
+
+/* --- the socket --- */
+
+static enum lp_code make_address(const char *path, struct sockaddr_un *ret, struct err *err)
+{
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (lp_copy(ret->sun_path, sizeof(ret->sun_path), path, err) != LP_OK)
+		return lp_err_set(err, LP_CONFIG, "socket: %s: a socket's path has at most %zu bytes",
+				  path, sizeof(ret->sun_path) - 1);
+	return LP_OK;
+}
+
+enum lp_code lp_control_open(struct supervisor *super, struct err *err)
+{
+	const char *path = super->config.socket;
+	struct sockaddr_un address;
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (!control)
+		return lp_err_nomem(err, "control socket");
+	super->control = control;
+	control->fd = -1;
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		control->clients[i].fd = -1;
+	LP_TRY(make_address(path, &address, err));
+	unlink(path); /* of a daemon that was killed: the state directory's lock is ours */
+	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t old = umask(0117);
+	int bound = control->fd < 0 ? -1
+				    : bind(control->fd, (struct sockaddr *)&address, sizeof(address));
+	umask(old);
+	if (bound != 0 || listen(control->fd, CLIENTS_MAX) != 0)
+		return lp_err_os(err, LP_CONFIG, errno, "control socket %s", path);
+	return lp_loop_fd(super->loop, control->fd, LOOP_READ, accept_client, super, err);
+}
+
+void lp_control_close(struct supervisor *super)
+{
+	struct control *control = super->control;
+
+	if (!control)
+		return;
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		if (control->clients[i].fd >= 0 && control->clients[i].waits)
+			finish(&control->clients[i], 2, "the daemon is stopping");
+		if (control->clients[i].fd >= 0)
+			drop(&control->clients[i]);
+	}
+	lp_loop_remove(super->loop, control->fd);
+	if (control->fd >= 0)
+		unlink(super->config.socket);
+	lp_close(&control->fd);
+	free(control);
+	super->control = NULL;
+}
+
+void lp_control_progress(struct supervisor *super, const char *text)
+{
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &super->control->clients[i];
+		if (client->fd >= 0 && client->waits)
+			say_text(client, "progress", text, -1);
+	}
+}
+
+void lp_control_outcome(struct supervisor *super, const struct ending *ending)
+{
+	if (!super->control)
+		return;
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &super->control->clients[i];
+		if (client->fd >= 0 && client->waits)
+			finish(client, ending->exit, ending->text);
+	}
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Drives the fetch role: one poll of the source, and the fetch when its tip is news. */
+#include "agent/supervisor/run.h"
+#include "agent/supervisor/schedule.h"
+#include "platform/clock.h"
+#include "store/floor.h"
+#include "store/refusal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A role that waits for the next poll keeps its connection; a longer interval than this outlives
+ * the keep-alive of common servers (nginx: 75 s), and then the memory is worth more. */
+#define KEEP_MS 60000
+
+#define ANSWER_MARGIN_MS 5000 /* what the role may take past its own deadline to tell of it */
+
+/* The one refused tip that need not be fetched again: the last one seen, judged as today. */
+static enum lp_code known_refusal(struct source_run *run, const uint8_t tip[LP_STORE_OID],
+				  struct oid *ret, struct err *err)
+{
+	struct stored_refusal refusal;
+	uint8_t judged_by[32];
+
+	enum lp_code code = lp_refusal_get(run->super->db, run->config->name, tip, &refusal, err);
+	if (code == LP_NOT_FOUND || run->judge_again)
+		return LP_OK;
+	if (code != LP_OK)
+		return code;
+	LP_TRY(lp_judged_by(run, judged_by, err));
+	if (memcmp(judged_by, refusal.judged_by, sizeof(judged_by)) == 0)
+		memcpy(ret->bytes, tip, sizeof(ret->bytes));
+	return LP_OK;
+}
+
+static enum lp_code make_request(struct source_run *run, struct fetch_request *request,
+				 struct err *err)
+{
+	const struct source_config *config = run->config;
+	const struct limits_config *limits = &run->super->config.limits;
+	struct stored_floor floor;
+	struct source_state state;
+
+	*request = (struct fetch_request){
+		.max_pack_bytes = (uint64_t)limits->fetch_bytes,
+		.deadline_ms = limits->fetch_ms,
+	};
+	LP_TRY(lp_copy(request->source, sizeof(request->source), config->name, err));
+	LP_TRY(lp_copy(request->url, sizeof(request->url), config->url, err));
+	int n = snprintf(request->ref, sizeof(request->ref), "refs/heads/%s", config->branch);
+	if (n < 0 || n >= (int)sizeof(request->ref))
+		return lp_err_set(err, LP_CONFIG, "branch %s: the name is too long", config->branch);
+	LP_TRY(lp_copy(request->ca_file, sizeof(request->ca_file), config->ca, err));
+	LP_TRY(lp_copy(request->credentials_file, sizeof(request->credentials_file),
+		       config->credentials, err));
+	LP_TRY(lp_copy(request->objects, sizeof(request->objects), run->objects, err));
+
+	enum lp_code code = lp_floor_get(run->super->db, config->name, &floor, err);
+	if (code == LP_OK)
+		memcpy(request->accepted.bytes, floor.commit, sizeof(floor.commit));
+	else if (code != LP_NOT_FOUND)
+		return code;
+	LP_TRY(lp_state_get(run->super->db, config->name, &state, err));
+	return known_refusal(run, state.tip, &request->skip, err);
+}
+
+/* A failed poll: remembered with its backoff, which survives a restart. */
+static void failed(struct source_run *run, const char *why, int64_t retry_after_ms)
+{
+	struct db *db = run->super->db;
+	const char *source = run->config->name;
+	struct source_state state = lp_stored_state(run);
+	struct err err = {0};
+	int64_t now_s = lp_wall_s();
+	int64_t delay_ms = lp_schedule_backoff(state.delay_ms, run->config->poll_ms, retry_after_ms);
+	char delay[16];
+
+	lp_log(LOG_LEVEL_WARN, "poll-failed", "source", source, "error", why, "retry-in",
+	       lp_duration_text(delay_ms, delay), NULL);
+	lp_outcome(run, 2, "%s", why);
+	if (lp_state_set_backoff(db, source, state.failures + 1, now_s + delay_ms / 1000, delay_ms,
+				 &err) != LP_OK ||
+	    lp_state_set_error(db, source, why, now_s, &err) != LP_OK)
+		lp_store_failed(run, "remember the failed poll", &err);
+	run->fetch_busy = false;
+	lp_feed(run, CYCLE_FETCH_FAILED);
+}
+
+static void gone(void *ctx, const char *why)
+{
+	struct source_run *run = ctx;
+
+	if (run->fetch_busy)
+		failed(run, why, -1);
+}
+
+/* The server answered: the run of failures is over, if there was one. */
+static enum lp_code poll_went_well(struct source_run *run, const struct oid *tip, struct err *err)
+{
+	struct db *db = run->super->db;
+	const char *source = run->config->name;
+	int64_t now_s = lp_wall_s();
+
+	LP_TRY(lp_state_set_backoff(db, source, 0, 0, 0, err));
+	LP_TRY(lp_state_set_error(db, source, "", now_s, err));
+	LP_TRY(lp_state_set_poll_ok(db, source, now_s, err));
+	return lp_state_set_tip(db, source, tip->bytes, err);
+}
+
+static void tell_no_news(struct source_run *run, const struct oid *tip)
+{
+	struct stored_refusal refusal;
+	struct err err = {0};
+	char hex[LP_OID_TEXT];
+
+	if (lp_refusal_get(run->super->db, run->config->name, tip->bytes, &refusal, &err) == LP_OK &&
+	    strcmp(refusal.verdict, "accepted") != 0)
+		lp_outcome(run, 1, "%.12s on %s was refused before: %s: %s", lp_oid_hex(tip, hex),
+			   run->config->branch, refusal.verdict, refusal.reason);
+	else
+		lp_outcome(run, 0, "no news: %s is at %.12s", run->config->branch,
+			   lp_oid_hex(tip, hex));
+}
+
+static enum lp_code take_result(struct source_run *run, struct wire_reader *frame, struct err *err)
+{
+	char hex[LP_OID_TEXT];
+	struct err store_err = {0};
+
+	lp_fetched_take(frame, &run->fetched);
+	LP_TRY(lp_wire_done(frame, "fetched", err));
+	run->fetch_busy = false;
+	lp_link_deadline(&run->fetch, 0);
+	run->polls++;
+	run->sent_bytes += run->fetched.sent_bytes;
+	run->received_bytes += run->fetched.received_bytes;
+	if (run->config->poll_ms > KEEP_MS || run->super->wish.kind != WISH_RUN)
+		lp_link_end(&run->fetch);
+	if (poll_went_well(run, &run->fetched.tip, &store_err) != LP_OK) {
+		lp_store_failed(run, "remember the poll", &store_err);
+		lp_feed(run, CYCLE_FETCH_FAILED);
+		return LP_OK;
+	}
+	if (run->fetched.unchanged) {
+		tell_no_news(run, &run->fetched.tip);
+		lp_feed(run, CYCLE_NO_NEWS);
+		return LP_OK;
+	}
+	lp_oid_hex(&run->fetched.tip, hex);
+	lp_log(LOG_LEVEL_INFO, "fetched", "source", run->config->name, "tip", hex, NULL);
+	lp_progress(run, "fetched %.12s of %s", hex, run->config->branch);
+	lp_feed(run, CYCLE_NEWS);
+	return LP_OK;
+}
+
+static enum lp_code take_error(struct source_run *run, struct wire_reader *frame, struct err *err)
+{
+	char text[LP_ERR_MAX];
+	uint8_t code = lp_wire_u8(frame);
+	int64_t retry_after_ms = lp_wire_i64(frame);
+
+	lp_wire_str(frame, text, sizeof(text));
+	LP_TRY(lp_wire_done(frame, "fetch error", err));
+	(void)code;
+	lp_link_end(&run->fetch);
+	failed(run, text, retry_after_ms);
+	return LP_OK;
+}
+
+static enum lp_code take_progress(struct source_run *run, struct wire_reader *frame,
+				  struct err *err)
+{
+	uint64_t bytes = lp_wire_u64(frame), objects = lp_wire_u64(frame);
+
+	LP_TRY(lp_wire_done(frame, "fetch progress", err));
+	lp_progress(run, "fetching: %" PRIu64 " objects, %" PRIu64 " KiB", objects, bytes / 1024);
+	return LP_OK;
+}
+
+static enum lp_code on_frame(void *ctx, struct wire_reader *frame, struct err *err)
+{
+	struct source_run *run = ctx;
+
+	if (!run->fetch_busy)
+		return lp_err_set(err, LP_REJECTED, "spoke without being asked");
+	switch (frame->type) {
+	case FETCH_RESULT:
+		return take_result(run, frame, err);
+	case FETCH_ERROR:
+		return take_error(run, frame, err);
+	case FETCH_PROGRESS:
+		return take_progress(run, frame, err);
+	default:
+		return lp_err_set(err, LP_REJECTED, "frame of type %u", frame->type);
+	}
+}
+
+static enum lp_code ask(struct source_run *run, struct err *err)
+{
+	struct fetch_request request;
+	struct wire_writer w;
+
+	LP_TRY(make_request(run, &request, err));
+	if (!run->fetch.up) {
+		run->fetch = (struct link){.loop = run->super->loop,
+					   .ctx = run,
+					   .on_frame = on_frame,
+					   .on_gone = gone};
+		LP_TRY(lp_link_start(&run->fetch, "fetch", err));
+	}
+	lp_wire_begin(&w, lp_link_out(&run->fetch), FETCH_REQUEST);
+	lp_fetch_request_put(&w, &request);
+	LP_TRY(lp_wire_end(&w, err));
+	run->fetch_busy = true;
+	lp_link_deadline(&run->fetch, request.deadline_ms + ANSWER_MARGIN_MS);
+	lp_link_send(&run->fetch);
+	return LP_OK;
+}
+
+void lp_fetching_start(struct source_run *run)
+{
+	struct err err = {0};
+
+	lp_progress(run, "asking %s for %s", run->config->url, run->config->branch);
+	if (ask(run, &err) != LP_OK)
+		failed(run, err.msg, -1);
+}
+
+void lp_fetching_end(struct source_run *run)
+{
+	run->fetch_busy = false;
+	lp_link_end(&run->fetch);
+}

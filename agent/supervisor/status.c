@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/supervisor/status.h"
+
+#include "agent/supervisor/run.h"
+#include "platform/clock.h"
+#include "store/inventory.h"
+#include "store/journal.h"
+#include "store/refusal.h"
+#include "store/revision.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REFUSALS_SHOWN 5
+#define STALE_POLLS    3 /* this many intervals without an answer: the server counts as away */
+
+/* What is wrong, in lines, and how bad it is. */
+struct health {
+	struct json *doc;
+	struct jval *reasons;
+	int worst; /* 0 ok, 1 degraded, 2 failed */
+};
+
+static void reason(struct health *health, int how_bad, const char *fmt, ...) LP_PRINTF(3, 4);
+static void reason(struct health *health, int how_bad, const char *fmt, ...)
+{
+	char text[LP_ERR_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (how_bad > health->worst)
+		health->worst = how_bad;
+	lp_json_add(health->reasons, lp_json_new_str(health->doc, text));
+}
+
+static void put_time(struct json *doc, struct jval *to, const char *key, int64_t unix_s)
+{
+	char text[LP_TIME_TEXT];
+
+	if (unix_s)
+		lp_json_put_str(doc, to, key, lp_time_text(unix_s, text));
+}
+
+static void put_hex(struct json *doc, struct jval *to, const char *key, const char *prefix,
+		    const uint8_t *bytes, size_t n)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "%s", prefix);
+	lp_hex(bytes, n, text + strlen(text));
+	lp_json_put_str(doc, to, key, text);
+}
+
+static struct jval *revision_json(struct json *doc, const struct revision *revision)
+{
+	struct jval *v = lp_json_obj(doc);
+
+	if (!v)
+		return NULL;
+	lp_json_put_int(doc, v, "id", revision->id);
+	put_hex(doc, v, "commit", "", revision->commit, sizeof(revision->commit));
+	put_hex(doc, v, "payload", "sha256:", revision->payload, sizeof(revision->payload));
+	lp_json_put_str(doc, v, "subject", revision->subject);
+	lp_json_put_str(doc, v, "signer", revision->signer);
+	lp_json_put_str(doc, v, "key", revision->fingerprint);
+	put_time(doc, v, "committedAt", revision->committed_s);
+	put_time(doc, v, "acceptedAt", revision->accepted_s);
+	put_time(doc, v, "appliedAt", revision->applied_s);
+	lp_json_put_str(doc, v, "state", lp_revision_state_name(revision->state));
+	lp_json_put_int(doc, v, "objects", revision->objects);
+	if (revision->message[0])
+		lp_json_put_str(doc, v, "message", revision->message);
+	return v;
+}
+
+/* obj[key] = the revision id, or null; *ret is it (id 0: none). */
+static enum lp_code put_revision(struct db *db, const char *source, int64_t id, struct json *doc,
+				 struct jval *obj, const char *key, struct revision *ret,
+				 struct err *err)
+{
+	*ret = (struct revision){0};
+	enum lp_code code = id ? lp_revision_get(db, source, id, ret, err) : LP_NOT_FOUND;
+
+	if (code != LP_OK && code != LP_NOT_FOUND)
+		return code;
+	if (code == LP_NOT_FOUND)
+		ret->id = 0;
+	lp_json_put(doc, obj, key, ret->id ? revision_json(doc, ret) : lp_json_null(doc));
+	return LP_OK;
+}
+
+static enum lp_code put_refusals(struct db *db, const struct source_state *state,
+				 const char *source, struct json *doc, struct jval *obj,
+				 struct health *health, struct err *err)
+{
+	struct jval *list = lp_json_arr(doc);
+	struct stored_refusal refusal;
+	unsigned shown = 0;
+
+	for (unsigned nth = 0; shown < REFUSALS_SHOWN; nth++) {
+		enum lp_code code = lp_refusal_nth(db, source, nth, &refusal, err);
+		if (code == LP_NOT_FOUND)
+			break;
+		if (code != LP_OK)
+			return code;
+		if (strcmp(refusal.verdict, "accepted") == 0)
+			continue;
+		struct jval *v = lp_json_obj(doc);
+		put_hex(doc, v, "commit", "", refusal.tip, sizeof(refusal.tip));
+		lp_json_put_str(doc, v, "verdict", refusal.verdict);
+		lp_json_put_str(doc, v, "reason", refusal.reason);
+		if (refusal.signer[0])
+			lp_json_put_str(doc, v, "signer", refusal.signer);
+		put_time(doc, v, "at", refusal.at_s);
+		lp_json_put_int(doc, v, "count", refusal.count);
+		bool tip = memcmp(refusal.tip, state->tip, sizeof(state->tip)) == 0;
+		lp_json_put_bool(doc, v, "tip", tip);
+		if (tip)
+			reason(health, 1, "the tip of the branch is refused: %s: %s",
+			       refusal.verdict, refusal.reason);
+		lp_json_add(list, v);
+		shown++;
+	}
+	lp_json_put(doc, obj, "refused", list);
+	return LP_OK;
+}
+
+static void put_tally(struct json *doc, struct jval *obj, const struct tally *tally)
+{
+	struct jval *v = lp_json_put_obj(doc, obj, "lastApply");
+
+	lp_json_put_int(doc, v, "objects", tally->total);
+	lp_json_put_int(doc, v, "created", tally->created);
+	lp_json_put_int(doc, v, "configured", tally->configured);
+	lp_json_put_int(doc, v, "unchanged", tally->unchanged);
+	lp_json_put_int(doc, v, "failed", tally->failed);
+	lp_json_put_int(doc, v, "pruned", tally->pruned);
+	lp_json_put_int(doc, v, "kept", tally->kept);
+}
+
+/* What only the daemon knows: where it is in the cycle, traffic, verdicts since its start. */
+static void put_live(const struct source_run *run, struct json *doc, struct jval *obj)
+{
+	struct jval *v = lp_json_put_obj(doc, obj, "verdicts");
+
+	lp_json_put_str(doc, obj, "doing", lp_cycle_state_name(run->state));
+	if (run->poll_at_ms)
+		lp_json_put_int(doc, obj, "nextPollInSeconds",
+				(run->poll_at_ms - lp_boot_ms() + 999) / 1000);
+	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
+		lp_json_put_int(doc, v, lp_verdict_name(verdict), (int64_t)run->verdicts[verdict]);
+	v = lp_json_put_obj(doc, obj, "traffic");
+	lp_json_put_int(doc, v, "polls", (int64_t)run->polls);
+	lp_json_put_int(doc, v, "sentBytes", (int64_t)run->sent_bytes);
+	lp_json_put_int(doc, v, "receivedBytes", (int64_t)run->received_bytes);
+	put_tally(doc, obj, &run->tally);
+	if (run->problems.len)
+		lp_json_put_str(doc, obj, "problems", lp_buf_text(&run->problems));
+}
+
+static void judge_state(const struct source_state *state, const struct source_config *config,
+			const struct revision *applied, struct health *health)
+{
+	if (!state->desired)
+		reason(health, 2, "no revision was accepted yet");
+	else if (!applied->id)
+		reason(health, 2, "the accepted revision was not applied yet");
+	else if (applied->state == LP_REVISION_FAILED || applied->state == LP_REVISION_INCOMPLETE)
+		reason(health, 1, "revision %d is %s: %s", (int)applied->id,
+		       lp_revision_state_name(applied->state), applied->message);
+	if (state->suspended)
+		reason(health, 1, "suspended by hand; limpet resume ends it");
+	if (state->failures)
+		reason(health, state->failures > STALE_POLLS || !state->desired ? 1 : 0,
+		       "%s was not reached %u times: %s", config->url, state->failures,
+		       state->error);
+	else if (state->error[0])
+		reason(health, 1, "%s", state->error);
+}
+
+static void put_state(const struct source_state *state, struct json *doc, struct jval *obj)
+{
+	lp_json_put_bool(doc, obj, "suspended", state->suspended);
+	lp_json_put_bool(doc, obj, "complete", state->complete);
+	put_time(doc, obj, "lastGoodPoll", state->poll_ok_s);
+	lp_json_put_int(doc, obj, "failedPolls", state->failures);
+	if (state->error[0]) {
+		lp_json_put_str(doc, obj, "error", state->error);
+		put_time(doc, obj, "errorAt", state->error_s);
+	}
+}
+
+static enum lp_code source_json(struct db *db, const struct source_config *config,
+				const struct source_run *run, struct json *doc,
+				struct health *health, struct jval **ret, struct err *err)
+{
+	struct source_state state;
+	struct revision desired, applied, pinned;
+	struct jval *v = lp_json_obj(doc);
+	unsigned objects = 0;
+
+	LP_TRY(lp_state_get(db, config->name, &state, err));
+	lp_json_put_str(doc, v, "name", config->name);
+	lp_json_put_str(doc, v, "url", config->url);
+	lp_json_put_str(doc, v, "branch", config->branch);
+	LP_TRY(put_revision(db, config->name, state.desired, doc, v, "desired", &desired, err));
+	LP_TRY(put_revision(db, config->name, state.applied, doc, v, "applied", &applied, err));
+	LP_TRY(put_revision(db, config->name, state.pinned, doc, v, "pinned", &pinned, err));
+	LP_TRY(lp_inventory_count(db, config->name, &objects, err));
+	lp_json_put_int(doc, v, "inventory", objects);
+	put_state(&state, doc, v);
+	judge_state(&state, config, &applied, health);
+	LP_TRY(put_refusals(db, &state, config->name, doc, v, health, err));
+	if (run)
+		put_live(run, doc, v);
+	*ret = v;
+	return LP_OK;
+}
+
+static void cluster_json(const struct supervisor *super, struct json *doc, struct jval *obj,
+			 struct health *health)
+{
+	const struct cluster_link *cluster = &super->cluster;
+	struct jval *v = lp_json_put_obj(doc, obj, "cluster");
+
+	lp_json_put_bool(doc, v, "reached", cluster->reached);
+	put_time(doc, v, "since", cluster->reached_s);
+	if (cluster->error[0]) {
+		lp_json_put_str(doc, v, "error", cluster->error);
+		reason(health, 1, "the API server: %s", cluster->error);
+	}
+}
+
+static void daemon_json(const struct supervisor *super, struct json *doc, struct jval *obj)
+{
+	struct jval *v = lp_json_put_obj(doc, obj, "daemon");
+	struct jval *roles = lp_json_put_obj(doc, v, "roles");
+	const struct link *const links[] = {&super->run.fetch, &super->run.render,
+					    &super->cluster.link};
+
+	lp_json_put_int(doc, v, "pid", getpid());
+	put_time(doc, v, "since", super->started_s);
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		if (links[i]->up)
+			lp_json_put_int(doc, roles, links[i]->role.name, links[i]->role.pid);
+}
+
+enum lp_code lp_status_make(struct db *db, const struct config *config,
+			    const struct source_run *run, struct json *doc, struct jval **ret,
+			    struct err *err)
+{
+	static const char *const words[] = {"ok", "degraded", "failed"};
+	struct jval *root = lp_json_obj(doc), *sources = lp_json_arr(doc), *source;
+	struct health health = {.doc = doc, .reasons = lp_json_arr(doc)};
+
+	lp_json_put_str(doc, root, "site", config->site);
+	lp_json_put_str(doc, root, "version", LIMPET_VERSION);
+	LP_TRY(source_json(db, &config->sources[0], run, doc, &health, &source, err));
+	lp_json_add(sources, source);
+	if (run) {
+		daemon_json(run->super, doc, root);
+		cluster_json(run->super, doc, root, &health);
+	}
+	lp_json_put_str(doc, root, "health", words[health.worst]);
+	lp_json_put(doc, root, "reasons", health.reasons);
+	if (!lp_json_put(doc, root, "sources", sources))
+		return lp_json_full(doc, "status", err);
+	*ret = root;
+	return LP_OK;
+}
+
+enum lp_code lp_history_make(struct db *db, const char *source, struct json *doc,
+			     struct jval **ret, struct err *err)
+{
+	struct jval *root = lp_json_obj(doc), *list = lp_json_arr(doc);
+	struct revision revision = {.id = LP_REVISION_NEWEST};
+	struct source_state state;
+	enum lp_code code;
+
+	LP_TRY(lp_state_get(db, source, &state, err));
+	while ((code = lp_revision_before(db, source, revision.id, &revision, err)) == LP_OK) {
+		struct jval *v = revision_json(doc, &revision);
+		lp_json_put_bool(doc, v, "desired", revision.id == state.desired);
+		lp_json_put_bool(doc, v, "applied", revision.id == state.applied);
+		lp_json_put_bool(doc, v, "pinned", revision.id == state.pinned);
+		lp_json_add(list, v);
+	}
+	if (code != LP_NOT_FOUND)
+		return code;
+	lp_json_put_str(doc, root, "source", source);
+	if (!lp_json_put(doc, root, "revisions", list))
+		return lp_json_full(doc, "history", err);
+	*ret = root;
+	return LP_OK;
+}

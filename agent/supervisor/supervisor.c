@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/supervisor/supervisor.h"
+
+#include "agent/supervisor/run.h"
+#include "agent/supervisor/schedule.h"
+#include "platform/clock.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- telling --- */
+
+void lp_outcome(struct source_run *run, int exit, const char *fmt, ...)
+{
+	va_list args;
+
+	run->outcome.exit = exit;
+	va_start(args, fmt);
+	vsnprintf(run->outcome.text, sizeof(run->outcome.text), fmt, args);
+	va_end(args);
+}
+
+void lp_progress(struct source_run *run, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (run->super->control)
+		lp_control_progress(run->super, text);
+	else if (run->super->wish.kind != WISH_RUN)
+		fprintf(stderr, "%s\n", text);
+}
+
+/* --- the store --- */
+
+/* Opens the store; a damaged one is put aside under another name, and the next apply recovers. */
+static enum lp_code open_store(struct supervisor *super, struct err *err)
+{
+	char aside[LP_PATH_MAX];
+	enum lp_code code = lp_db_open(super->db_path, LP_DB_WRITE, &super->db, err);
+
+	if (code != LP_CORRUPT)
+		return code;
+	lp_log(LOG_LEVEL_ERROR, "store-corrupt", "error", err->msg, NULL);
+	LP_TRY(lp_db_set_aside(super->db_path, aside, err));
+	lp_log(LOG_LEVEL_WARN, "store-set-aside", "file", aside, "next",
+	       "rebuilt from Git and the cluster; nothing is pruned in this cycle", NULL);
+	super->run.rebuilt = true;
+	return lp_db_open(super->db_path, LP_DB_WRITE, &super->db, err);
+}
+
+void lp_store_failed(struct source_run *run, const char *doing, const struct err *err)
+{
+	struct supervisor *super = run->super;
+	struct err again = {0};
+
+	lp_log(LOG_LEVEL_ERROR, "store-failed", "doing", doing, "error", err->msg, NULL);
+	lp_outcome(run, 2, "%s: %s", doing, err->msg);
+	if (err->code != LP_CORRUPT)
+		return;
+	lp_db_close(&super->db);
+	if (open_store(super, &again) != LP_OK) {
+		super->fatal = again;
+		lp_loop_stop(super->loop);
+	}
+	run->poll_late = true;
+}
+
+struct source_state lp_stored_state(struct source_run *run)
+{
+	struct source_state state = {0};
+	struct err err = {0};
+
+	if (lp_state_get(run->super->db, run->config->name, &state, &err) != LP_OK)
+		lp_store_failed(run, "read the state", &err);
+	return state;
+}
+
+/* --- the cycle --- */
+
+static void set_poll_timer(struct source_run *run, const struct source_state *state)
+{
+	int64_t now_ms = lp_boot_ms(), wait_s = state->next_poll_s - lp_wall_s();
+
+	if (state->failures && wait_s * 1000 <= LP_BACKOFF_CAP_MS * 4)
+		run->poll_at_ms = now_ms + (wait_s > 0 ? wait_s * 1000 : 0);
+	else
+		run->poll_at_ms = lp_schedule_next(now_ms, run->phase_ms, run->config->poll_ms);
+	lp_loop_timer_set(run->super->loop, &run->poll, run->poll_at_ms);
+}
+
+static void set_timers(struct source_run *run)
+{
+	const struct cluster_config *cluster = &run->super->config.cluster;
+	struct source_state state = lp_stored_state(run);
+	int64_t wait_ms = run->apply_delay_ms ? run->apply_delay_ms
+					      : lp_schedule_jitter(cluster->reconcile_ms);
+
+	lp_loop_timer_cancel(run->super->loop, &run->poll);
+	lp_loop_timer_cancel(run->super->loop, &run->apply);
+	run->poll_at_ms = 0;
+	if (state.suspended)
+		return;
+	set_poll_timer(run, &state);
+	if (state.desired)
+		lp_loop_timer_set(run->super->loop, &run->apply, lp_boot_ms() + wait_ms);
+}
+
+static void show_status(struct source_run *run)
+{
+	struct supervisor *super = run->super;
+
+	lp_notify_status(&super->notify, run->outcome.text);
+	lp_db_trim(super->db);
+}
+
+/* The cycle is over: what became due meanwhile comes next, otherwise the outcome is told. */
+static void rest(struct source_run *run)
+{
+	struct supervisor *super = run->super;
+
+	if (super->stopping)
+		return;
+	if (run->poll_late) {
+		run->poll_late = false;
+		lp_feed(run, CYCLE_POLL_DUE);
+		return;
+	}
+	if (run->apply_late) {
+		run->apply_late = false;
+		lp_feed(run, CYCLE_APPLY_DUE);
+		return;
+	}
+	run->judge_again = false;
+	show_status(run);
+	if (super->wish.kind != WISH_RUN) {
+		super->exit = run->outcome.exit;
+		lp_loop_stop(super->loop);
+		return;
+	}
+	lp_control_outcome(super, &run->outcome);
+	set_timers(run);
+}
+
+static void end(struct source_run *run)
+{
+	run->super->stopping = true;
+	lp_fetching_end(run);
+	lp_judging_end(run);
+	lp_applying_end(run);
+	lp_loop_stop(run->super->loop);
+}
+
+static void later(struct source_run *run, enum cycle_event event)
+{
+	if (event == CYCLE_POLL_DUE)
+		run->poll_late = true;
+	else
+		run->apply_late = true;
+}
+
+void lp_feed(struct source_run *run, enum cycle_event event)
+{
+	struct cycle_cell cell = lp_cycle(run->state, event);
+
+	lp_log(LOG_LEVEL_DEBUG, "cycle", "source", run->config->name, "state",
+	       lp_cycle_state_name(run->state), "event", lp_cycle_event_name(event), "next",
+	       lp_cycle_state_name(cell.next), NULL);
+	if (cell.action == CYCLE_NEVER)
+		lp_log(LOG_LEVEL_ERROR, "bug", "state", lp_cycle_state_name(run->state), "event",
+		       lp_cycle_event_name(event), NULL);
+	run->state = cell.next;
+	switch (cell.action) {
+	case CYCLE_FETCH:
+		lp_fetching_start(run);
+		break;
+	case CYCLE_LEARN:
+		lp_learning_start(run);
+		break;
+	case CYCLE_JUDGE:
+		lp_judging_start(run);
+		break;
+	case CYCLE_APPLY:
+		run->apply_late = false;
+		lp_applying_start(run);
+		break;
+	case CYCLE_REST:
+		rest(run);
+		break;
+	case CYCLE_LATER:
+		later(run, event);
+		break;
+	case CYCLE_END:
+		end(run);
+		break;
+	case CYCLE_NOTHING:
+	case CYCLE_NEVER:
+		break;
+	}
+}
+
+/* --- timers and signals --- */
+
+static void poll_due(void *ctx)
+{
+	lp_feed(ctx, CYCLE_POLL_DUE);
+}
+
+static void apply_due(void *ctx)
+{
+	lp_feed(ctx, CYCLE_APPLY_DUE);
+}
+
+static void stop(void *ctx)
+{
+	struct supervisor *super = ctx;
+
+	lp_log(LOG_LEVEL_INFO, "stopping", NULL);
+	lp_notify_stopping(&super->notify);
+	lp_feed(&super->run, CYCLE_STOP);
+}
+
+static void alive(void *ctx)
+{
+	struct supervisor *super = ctx;
+
+	lp_notify_watchdog(&super->notify);
+	lp_loop_timer_set(super->loop, &super->watchdog, lp_boot_ms() + lp_watchdog_ms());
+}
+
+/* Where its state lies cannot change while it runs; everything else can. */
+static bool can_swap(const struct config *old, const struct config *next)
+{
+	return strcmp(old->state_dir, next->state_dir) == 0 &&
+	       strcmp(old->socket, next->socket) == 0 &&
+	       strcmp(old->sources[0].name, next->sources[0].name) == 0;
+}
+
+static void swap_config(struct supervisor *super, const struct config *next)
+{
+	struct source_run *run = &super->run;
+
+	super->config = *next;
+	lp_log_setup(next->log, "");
+	run->phase_ms = lp_schedule_phase(run->config->url, next->site, run->config->poll_ms);
+	lp_fetching_end(run);
+	lp_applying_end(run);
+	run->apply_late = run->poll_late = true;
+}
+
+static void reload(void *ctx)
+{
+	struct supervisor *super = ctx;
+	LP_AUTO(lp_buf_free) struct buf problems = {0};
+	struct config *next = malloc(sizeof(*next));
+	struct err err = {0};
+
+	lp_notify_reloading(&super->notify);
+	if (!next) {
+		lp_log(LOG_LEVEL_ERROR, "reload-failed", "error", "out of memory", NULL);
+	} else if (lp_config_load(super->config.file, next, &problems, &err) != LP_OK) {
+		lp_log(LOG_LEVEL_ERROR, "reload-failed", "error", err.msg, "problems",
+		       lp_buf_text(&problems), "next", "the old configuration holds", NULL);
+	} else if (!can_swap(&super->config, next)) {
+		lp_log(LOG_LEVEL_ERROR, "reload-failed", "error",
+		       "stateDir, socket and the source's name change only with a restart", NULL);
+	} else {
+		swap_config(super, next);
+		lp_log(LOG_LEVEL_INFO, "reloaded", "file", super->config.file, NULL);
+		if (super->run.state != CYCLE_IDLE)
+			super->run.state = CYCLE_IDLE;
+		lp_judging_end(&super->run);
+		rest(&super->run);
+	}
+	free(next);
+	lp_notify_ready(&super->notify);
+}
+
+/* --- start and end --- */
+
+static enum lp_code open_state(struct supervisor *super, struct err *err)
+{
+	char lock[LP_PATH_MAX];
+	const char *dir = super->config.state_dir;
+	int holder = 0;
+
+	LP_TRY(lp_dir_make(dir, err));
+	LP_TRY(lp_path_join(lock, dir, "lock", err));
+	LP_TRY(lp_path_join(super->db_path, dir, "limpet.db", err));
+	if (lp_file_lock(lock, &super->lock_fd, &holder, err) != LP_OK) {
+		if (err->code != LP_CONFLICT)
+			return err->code;
+		return lp_err_set(err, LP_CONFLICT,
+				  "%s is in use by process %d; stop that one first, or ask it: limpet status",
+				  dir, holder);
+	}
+	return open_store(super, err);
+}
+
+static enum lp_code prepare_run(struct supervisor *super, struct err *err)
+{
+	struct source_run *run = &super->run;
+	char objects[LP_PATH_MAX];
+
+	run->super = super;
+	run->config = &super->config.sources[0];
+	run->problems = LP_BUF(PROBLEM_BYTES);
+	run->poll = (struct timer){.fire = poll_due, .ctx = run};
+	run->apply = (struct timer){.fire = apply_due, .ctx = run};
+	run->phase_ms = lp_schedule_phase(run->config->url, super->config.site,
+					  run->config->poll_ms);
+	LP_TRY(lp_path_join(objects, super->config.state_dir, "objects", err));
+	return lp_path_join(run->objects, objects, run->config->name, err);
+}
+
+static enum lp_code open_loop(struct supervisor *super, struct err *err)
+{
+	LP_TRY(lp_loop_new(&super->loop, err));
+	LP_TRY(lp_loop_signal(super->loop, SIGTERM, stop, super, err));
+	LP_TRY(lp_loop_signal(super->loop, SIGINT, stop, super, err));
+	if (super->wish.kind != WISH_RUN)
+		return LP_OK;
+	LP_TRY(lp_loop_signal(super->loop, SIGHUP, reload, super, err));
+	LP_TRY(lp_control_open(super, err));
+	super->watchdog = (struct timer){.fire = alive, .ctx = super};
+	if (lp_watchdog_ms())
+		alive(super);
+	return LP_OK;
+}
+
+/* What a daemon does at its start: apply what it has; poll at once only if it has nothing. */
+static void begin_daemon(struct supervisor *super)
+{
+	struct source_run *run = &super->run;
+	struct source_state state = lp_stored_state(run);
+	bool fresh = !state.desired || run->rebuilt;
+
+	lp_notify_ready(&super->notify);
+	lp_outcome(run, 0, "started");
+	run->apply_late = state.desired && !state.suspended;
+	run->poll_late = fresh && !state.suspended && !state.failures;
+	rest(run);
+}
+
+/* The first thing that the loop does. */
+static void begin(void *ctx)
+{
+	struct supervisor *super = ctx;
+	struct err err = {0};
+
+	if (super->wish.kind == WISH_RUN)
+		begin_daemon(super);
+	else if (super->wish.kind == WISH_SYNC && lp_wish_sync(&super->run, &err) != LP_OK)
+		super->fatal = err;
+	else if (super->wish.kind == WISH_ROLLBACK &&
+		 lp_wish_rollback(&super->run, super->wish.revision, &err) != LP_OK)
+		super->fatal = err;
+	if (super->fatal.code != LP_OK)
+		lp_loop_stop(super->loop);
+}
+
+static void close_all(struct supervisor *super)
+{
+	lp_fetching_end(&super->run);
+	lp_judging_end(&super->run);
+	lp_applying_end(&super->run);
+	lp_control_close(super);
+	lp_buf_free(&super->run.problems);
+	lp_loop_free(&super->loop);
+	lp_db_close(&super->db);
+	lp_notify_close(&super->notify);
+	lp_close(&super->lock_fd);
+}
+
+static enum lp_code run_all(struct supervisor *super, struct err *err)
+{
+	LP_TRY(lp_notify_open(&super->notify, err));
+	LP_TRY(open_state(super, err));
+	LP_TRY(open_loop(super, err));
+	LP_TRY(prepare_run(super, err));
+	super->first = (struct timer){.fire = begin, .ctx = super};
+	lp_loop_timer_set(super->loop, &super->first, lp_boot_ms());
+	LP_TRY(lp_loop_run(super->loop, err));
+	if (super->fatal.code != LP_OK)
+		return lp_err_set(err, super->fatal.code, "%s", super->fatal.msg);
+	if (super->exit)
+		return lp_err_set(err, LP_REJECTED, "%s", super->run.outcome.text);
+	return LP_OK;
+}
+
+int lp_supervisor_run(const struct config *config, const struct wish *wish, struct err *err)
+{
+	struct supervisor *super = calloc(1, sizeof(*super));
+
+	if (!super) {
+		lp_err_nomem(err, "supervisor");
+		return 2;
+	}
+	super->config = *config;
+	super->wish = *wish;
+	super->lock_fd = -1;
+	super->notify.fd = -1;
+	super->started_s = lp_wall_s();
+	lp_log(LOG_LEVEL_DEBUG, "starting", "config", config->file, "site", config->site, NULL);
+	enum lp_code code = run_all(super, err);
+	int exit = code == LP_OK ? 0 : super->exit ? super->exit : 2;
+	close_all(super);
+	free(super);
+	return exit;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a person asks for. Each wish is stored first, where it must outlive a restart, and then fed
+ * to the cycle, which takes it up as soon as what runs now has ended. */
+#include "agent/supervisor/run.h"
+#include "store/revision.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static enum lp_code not_suspended(struct source_run *run, struct err *err)
+{
+	if (!lp_stored_state(run).suspended)
+		return LP_OK;
+	return lp_err_set(err, LP_CONFLICT, "%s is suspended; limpet resume ends that",
+			  run->config->name);
+}
+
+/* Now, or as soon as what runs has ended. */
+static void set_going(struct source_run *run, bool poll)
+{
+	run->apply_late = true;
+	if (run->state != CYCLE_IDLE)
+		run->poll_late |= poll;
+	else
+		lp_feed(run, poll ? CYCLE_POLL_DUE : CYCLE_APPLY_DUE);
+}
+
+enum lp_code lp_wish_sync(struct source_run *run, struct err *err)
+{
+	LP_TRY(not_suspended(run, err));
+	run->judge_again = true;
+	set_going(run, true);
+	return LP_OK;
+}
+
+/* The revision that a person named, or the one applied before the one that is applied. */
+static enum lp_code find(struct source_run *run, const char *text, struct revision *ret,
+			 struct err *err)
+{
+	struct db *db = run->super->db;
+	const char *source = run->config->name;
+
+	if (*text)
+		return lp_revision_find(db, source, text, ret, err);
+	struct source_state state;
+	LP_TRY(lp_state_get(db, source, &state, err));
+	enum lp_code code = lp_revision_previous(
+		db, source, state.applied ? state.applied : LP_REVISION_NEWEST, ret, err);
+	if (code == LP_NOT_FOUND)
+		return lp_err_set(err, LP_NOT_FOUND,
+				  "no earlier revision was applied; limpet history lists all");
+	return code;
+}
+
+enum lp_code lp_wish_rollback(struct source_run *run, const char *text, struct err *err)
+{
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+	struct db *db = run->super->db;
+	const char *source = run->config->name;
+	struct revision revision;
+	char id[24];
+
+	LP_TRY(not_suspended(run, err));
+	LP_TRY(find(run, text, &revision, err));
+	LP_TRY(lp_tx_begin(db, &tx, err));
+	LP_TRY(lp_state_set_pinned(db, source, revision.id, err));
+	LP_TRY(lp_state_set_desired(db, source, revision.id, err));
+	LP_TRY(lp_tx_commit(&tx, err));
+	snprintf(id, sizeof(id), "%" PRId64, revision.id);
+	lp_log(LOG_LEVEL_INFO, "rollback", "source", source, "revision", id, "subject",
+	       revision.subject, NULL);
+	set_going(run, false);
+	return LP_OK;
+}
+
+enum lp_code lp_store_resume(struct db *db, const char *source, struct err *err)
+{
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+	struct revision newest = {0};
+	enum lp_code code = lp_revision_before(db, source, LP_REVISION_NEWEST, &newest, err);
+
+	if (code != LP_OK && code != LP_NOT_FOUND)
+		return code;
+	LP_TRY(lp_tx_begin(db, &tx, err));
+	LP_TRY(lp_state_set_suspended(db, source, false, err));
+	LP_TRY(lp_state_set_pinned(db, source, 0, err));
+	if (code == LP_OK)
+		LP_TRY(lp_state_set_desired(db, source, newest.id, err));
+	return lp_tx_commit(&tx, err);
+}
+
+enum lp_code lp_wish_resume(struct source_run *run, struct err *err)
+{
+	LP_TRY(lp_store_resume(run->super->db, run->config->name, err));
+	lp_log(LOG_LEVEL_INFO, "resumed", "source", run->config->name, NULL);
+	set_going(run, true);
+	return LP_OK;
+}
+
+enum lp_code lp_wish_suspend(struct source_run *run, struct err *err)
+{
+	LP_TRY(lp_state_set_suspended(run->super->db, run->config->name, true, err));
+	lp_log(LOG_LEVEL_INFO, "suspended", "source", run->config->name, NULL);
+	run->poll_late = run->apply_late = false;
+	lp_loop_timer_cancel(run->super->loop, &run->poll);
+	lp_loop_timer_cancel(run->super->loop, &run->apply);
+	run->poll_at_ms = 0;
+	return LP_OK;
+}
