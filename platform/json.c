@@ -315,6 +315,11 @@ bool lp_json_int(const struct jval *v, int64_t *ret)
 	return true;
 }
 
+double lp_json_real(const struct jval *v)
+{
+	return yyjson_mut_get_num(val(v));
+}
+
 bool lp_json_bool(const struct jval *v, bool *ret)
 {
 	if (!yyjson_mut_is_bool(val(v)))
@@ -326,6 +331,11 @@ bool lp_json_bool(const struct jval *v, bool *ret)
 size_t lp_json_len(const struct jval *v)
 {
 	return yyjson_mut_is_ctn(val(v)) ? unsafe_yyjson_get_len(val(v)) : 0;
+}
+
+struct jval *lp_json_element(const struct jval *arr, size_t i)
+{
+	return jval(yyjson_mut_arr_get(val(arr), i));
 }
 
 struct json_iter lp_json_iter(const struct jval *v)
@@ -450,10 +460,7 @@ static struct jval *copy_members(struct json *j, const struct jval *v, struct jv
 
 	while (to && lp_json_next(&it)) {
 		struct jval *copy = lp_json_copy(j, it.value);
-		yyjson_mut_val *key = it.key ? yyjson_mut_strcpy(j->doc, it.key) : NULL;
-		bool done = it.key ? key && copy && yyjson_mut_obj_add(val(to), key, val(copy))
-				   : copy && lp_json_add(to, copy);
-		if (!done)
+		if (!(it.key ? lp_json_append(j, to, it.key, copy) : lp_json_add(to, copy)))
 			return NULL;
 	}
 	return to;
@@ -505,9 +512,13 @@ bool lp_json_put(struct json *j, struct jval *obj, const char *key, struct jval 
 {
 	if (!value || !lp_json_is(obj, JSON_OBJ))
 		return false;
-	if (replace(val(obj), key, val(value)))
-		return true;
-	yyjson_mut_val *copy = yyjson_mut_strcpy(j->doc, key);
+	return replace(val(obj), key, val(value)) || lp_json_append(j, obj, key, value);
+}
+
+bool lp_json_append(struct json *j, struct jval *obj, const char *key, struct jval *value)
+{
+	yyjson_mut_val *copy = value ? yyjson_mut_strcpy(j->doc, key) : NULL;
+
 	return copy && yyjson_mut_obj_add(val(obj), copy, val(value));
 }
 

@@ -61,10 +61,15 @@ const char *lp_json_text(const struct jval *obj, const char *key);
 
 /* True and *ret set when v is an integer in range. */
 bool lp_json_int(const struct jval *v, int64_t *ret);
+/* Any number as a double; 0 when v is none. */
+double lp_json_real(const struct jval *v);
 /* True and *ret set when v is a boolean. */
 bool lp_json_bool(const struct jval *v, bool *ret);
 
 size_t lp_json_len(const struct jval *v); /* members or elements; 0 for others */
+
+/* Element i of an array, found by walking to it; NULL when it is not there. */
+struct jval *lp_json_element(const struct jval *arr, size_t i);
 
 /*
  * Walks an array or an object in order; v may be any type or NULL (no rounds then).
@@ -109,6 +114,8 @@ bool lp_json_put_bool(struct json *doc, struct jval *obj, const char *key, bool 
 /* The object at obj[key], made when missing or null; NULL past the ceiling or another type. */
 struct jval *lp_json_put_obj(struct json *doc, struct jval *obj, const char *key);
 bool lp_json_add(struct jval *arr, struct jval *value); /* appends */
+/* As lp_json_put for a key that the caller knows is not there yet: takes no time to look. */
+bool lp_json_append(struct json *doc, struct jval *obj, const char *key, struct jval *value);
 /* Removes the member key; true when it was there. */
 bool lp_json_del(struct jval *obj, const char *key);
 /* Removes element i of an array. */

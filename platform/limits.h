@@ -39,6 +39,7 @@
 #define LP_YAML_DEPTH	 64
 #define LP_YAML_NODES	 200000u /* of one document, aliases expanded */
 #define LP_YAML_ALIASES	 1000u
+#define LP_YAML_MERGED	 1000u /* members of a mapping with a merge key, or maps in its list */
 #define LP_YAML_SCALAR	 (1536u * LP_KIB)
 #define LP_YAML_DOCS	 5000u /* of one file */
 #define LP_JSON_DEPTH	 128
