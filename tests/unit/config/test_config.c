@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/config.h"
+
+#include "agent/config_keys.h"
+#include "tests/unit/check.h"
+
+#include <unistd.h>
+
+static struct config config;
+static struct buf problems;
+static char path[] = "/tmp/limpet-config-XXXXXX";
+
+/* Loads text as a file; the problems are in `problems`, with the file's name cut to "FILE". */
+static enum lp_code load(const char *text)
+{
+	struct err write_err = {0};
+
+	lp_buf_free(&problems);
+	if (lp_file_write(path, text, strlen(text), 0600, &write_err) != LP_OK)
+		return LP_INTERNAL;
+	return lp_config_load(path, &config, &problems, &err);
+}
+
+#define SOURCE                                                                                     \
+	"sources:\n- url: https://git.example/fleet.git\n  trust: {signers: /etc/signers}\n"
+#define GOOD "site: berlin\n" SOURCE
+
+static void a_short_file_gets_every_default(void)
+{
+	CHECK_OK(load(GOOD));
+	CHECK_STR(config.site, "berlin");
+	CHECK_STR(config.state_dir, "/var/lib/limpet");
+	CHECK(config.source_count == 1);
+	CHECK_STR(config.sources[0].name, "site");
+	CHECK_STR(config.sources[0].branch, "site/berlin");
+	CHECK_STR(config.sources[0].path, "");
+	CHECK_STR(config.sources[0].ns, "default");
+	CHECK(config.sources[0].poll_ms == 300000);
+	CHECK(config.sources[0].trust.rsa_bits == 2048);
+	CHECK(config.cluster.concurrency == 2);
+	CHECK(config.cluster.reconcile_ms == 600000);
+	CHECK(config.retention.bytes == 32 << 20);
+	CHECK(config.log == LOG_LEVEL_INFO);
+}
+
+static void what_is_written_wins_over_the_default(void)
+{
+	CHECK_OK(load(GOOD "  poll: 1h30m\n  path: ./sites/berlin/\n  allowEmpty: true\n"
+			   "groups: [retail, north]\nlog: debug\n"
+			   "cluster: {concurrency: 8}\nretention: {bytes: 512MiB}\n"));
+	CHECK(config.sources[0].poll_ms == 5400000);
+	CHECK_STR(config.sources[0].path, "sites/berlin");
+	CHECK(config.sources[0].allow_empty);
+	CHECK(config.group_count == 2);
+	CHECK_STR(config.groups[1], "north");
+	CHECK(config.cluster.concurrency == 8);
+	CHECK(config.retention.bytes == 512 << 20);
+}
+
+static void an_unknown_key_is_told_with_its_line_and_the_nearest_name(void)
+{
+	CHECK_CODE(load(GOOD "  polll: 10s\n"), LP_CONFIG, "1 error");
+	CHECK_HAS(lp_buf_text(&problems), ":5: sources[0].polll: unknown key; did you mean \"poll\"?");
+}
+
+static void all_errors_are_told_in_one_pass(void)
+{
+	CHECK_CODE(load("site: Berlin!\nlog: loud\nsources:\n- url: ftp://x\n  poll: soon\n"
+			"cluster: {concurrency: 99}\nretention: 7\n"),
+		   LP_CONFIG, "7 errors");
+	CHECK_HAS(lp_buf_text(&problems), ":1: site: \"Berlin!\": expected a-z, 0-9 and - inside");
+	CHECK_HAS(lp_buf_text(&problems), ":2: log: \"loud\": expected error, warn, info or debug");
+	CHECK_HAS(lp_buf_text(&problems), ":4: sources[0].url: \"ftp://x\": expected https://");
+	CHECK_HAS(lp_buf_text(&problems), ":5: sources[0].poll: \"soon\" is not a duration");
+	CHECK_HAS(lp_buf_text(&problems), "sources[0].trust.signers: is missing");
+	CHECK_HAS(lp_buf_text(&problems), "cluster.concurrency: expected a number between 1 and 32");
+	CHECK_HAS(lp_buf_text(&problems), ":7: retention: is a number; expected keys and values");
+}
+
+static void a_second_source_is_not_yet_supported(void)
+{
+	CHECK_CODE(load(GOOD "- url: https://b/c\n  trust: {signers: /x}\n"), LP_CONFIG, "1 error");
+	CHECK_HAS(lp_buf_text(&problems), "more than one source is not yet supported");
+}
+
+static void a_password_in_the_url_is_sent_to_a_file(void)
+{
+	CHECK_CODE(load("site: a\nsources:\n- url: https://me:pw@h/r\n  trust: {signers: /x}\n"),
+		   LP_CONFIG, "1 error");
+	CHECK_HAS(lp_buf_text(&problems), "put user and password into a credentials file");
+}
+
+static void a_path_may_not_leave_the_repository(void)
+{
+	CHECK_CODE(load(GOOD "  path: a/../../b\n"), LP_CONFIG, "1 error");
+	CHECK_CODE(load(GOOD "  path: /etc\n"), LP_CONFIG, "1 error");
+}
+
+static void only_site_is_a_variable(void)
+{
+	CHECK_CODE(load(GOOD "  branch: site/${host}\n"), LP_CONFIG, "1 error");
+	CHECK_HAS(lp_buf_text(&problems), "${site} is the only variable");
+}
+
+static void an_empty_file_and_two_documents_are_errors(void)
+{
+	CHECK_CODE(load(""), LP_CONFIG, "the file is empty");
+	CHECK_CODE(load(GOOD "---\na: b\n"), LP_CONFIG, "a second document");
+}
+
+static void a_missing_file_is_named(void)
+{
+	CHECK_CODE(lp_config_load("/nonexistent/limpet.yaml", &config, &problems, &err), LP_CONFIG,
+		   "/nonexistent/limpet.yaml: No such file");
+}
+
+static void a_file_over_the_limit_is_refused(void)
+{
+	static char text[300 * 1024];
+
+	memset(text, '#', sizeof(text) - 1);
+	CHECK_CODE(load(text), LP_CONFIG, "more than 262144 bytes");
+}
+
+static void every_key_of_a_section_stands_in_the_example(const struct key *keys, const char *text)
+{
+	for (const struct key *key = keys; key->name; key++) {
+		char name[64];
+		snprintf(name, sizeof(name), "%s:", key->name);
+		CHECK_HAS(text, name);
+		if (key->keys)
+			every_key_of_a_section_stands_in_the_example(key->keys, text);
+	}
+}
+
+static void the_example_loads_and_names_every_key(void)
+{
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(64 * 1024);
+	const char *example = TEST_DATA "/../../../packaging/config.yaml";
+
+	lp_buf_free(&problems);
+	CHECK_OK(lp_file_read(example, &text, &err));
+	CHECK_OK(lp_config_load(example, &config, &problems, &err));
+	every_key_of_a_section_stands_in_the_example(lp_config_keys, lp_buf_text(&text));
+}
+
+static void the_reference_names_every_key(void)
+{
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(64 * 1024);
+
+	CHECK_OK(lp_config_reference(&text, &err));
+	CHECK_HAS(lp_buf_text(&text), "    signers");
+	CHECK_HAS(lp_buf_text(&text), "required");
+}
+
+int main(void)
+{
+	close(mkstemp(path));
+	TEST(a_short_file_gets_every_default);
+	TEST(what_is_written_wins_over_the_default);
+	TEST(an_unknown_key_is_told_with_its_line_and_the_nearest_name);
+	TEST(all_errors_are_told_in_one_pass);
+	TEST(a_second_source_is_not_yet_supported);
+	TEST(a_password_in_the_url_is_sent_to_a_file);
+	TEST(a_path_may_not_leave_the_repository);
+	TEST(only_site_is_a_variable);
+	TEST(an_empty_file_and_two_documents_are_errors);
+	TEST(a_missing_file_is_named);
+	TEST(a_file_over_the_limit_is_refused);
+	TEST(the_example_loads_and_names_every_key);
+	TEST(the_reference_names_every_key);
+	lp_buf_free(&problems);
+	unlink(path);
+	return check_report();
+}
