@@ -169,7 +169,7 @@ static bool list_is(struct slice list, const struct words *words)
 bool lp_applyset_same(const struct applyset *set, const struct metadata *parent)
 {
 	return lp_skim_is(lp_metadata_annotation(parent, LP_APPLYSET_TOOLING),
-			  TOOL "/v" LP_VERSION) &&
+			  TOOL "/v" LIMPET_VERSION) &&
 	       list_is(lp_metadata_annotation(parent, LP_APPLYSET_KINDS), &set->kinds) &&
 	       list_is(lp_metadata_annotation(parent, LP_APPLYSET_NAMESPACES), &set->namespaces);
 }
@@ -220,7 +220,7 @@ enum lp_code lp_applyset_write(const struct applyset *set, const char *ns, struc
 			     "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
 			     "\"name\":\"%s\",\"namespace\":\"%s\","
 			     "\"labels\":{\"" LP_APPLYSET_ID_LABEL "\":\"%s\"},"
-			     "\"annotations\":{\"" LP_APPLYSET_TOOLING "\":\"" TOOL "/v" LP_VERSION
+			     "\"annotations\":{\"" LP_APPLYSET_TOOLING "\":\"" TOOL "/v" LIMPET_VERSION
 			     "\"",
 			     lp_applyset_parent(set->source, name), ns,
 			     lp_applyset_source_id(set->source, ns, id)));

@@ -70,6 +70,10 @@ static void add_message(struct job *job, const char *fmt, va_list args)
 {
 	size_t used = strlen(job->event.message);
 
+	if (used && used + 2 < sizeof(job->event.message)) {
+		memcpy(job->event.message + used, ": ", 3);
+		used += 2;
+	}
 	vsnprintf(job->event.message + used, sizeof(job->event.message) - used, fmt, args);
 }
 
@@ -254,8 +258,7 @@ void lp_job_later(struct job *job, int64_t ms, void (*then)(struct job *job))
 	int64_t now_ms = lp_boot_ms();
 
 	if (now_ms + ms >= job->until_ms) {
-		lp_job_retry(job, LP_TRANSIENT, -1, "%sno success in the time given",
-			     job->event.message[0] ? ": " : "");
+		lp_job_retry(job, LP_TRANSIENT, -1, "no success in the time given");
 		return;
 	}
 	job->then = then;
@@ -311,7 +314,6 @@ static void unauthorized(struct job *job)
 	if (try_again_anew(job))
 		return;
 	job->cluster->failures++;
-	job->event.status = 401;
 	lp_job_retry(job, LP_CONFIG, -1,
 		     "the API server does not accept the credentials of user \"%s\" in %s (401)",
 		     job->cluster->client.user, job->cluster->client.path);
@@ -320,6 +322,7 @@ static void unauthorized(struct job *job)
 static void take(struct job *job)
 {
 	job->answered = false;
+	job->event.status = job->status;
 	if (job->result.code != LP_OK) {
 		lost(job);
 	} else if (job->status == 401) {

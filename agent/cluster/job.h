@@ -15,6 +15,7 @@
 #include "agent/cluster/discovery.h"
 #include "agent/cluster/limits.h"
 #include "agent/cluster/status.h"
+#include "platform/crypto.h"
 
 #define LP_JOB_URL_BYTES (LP_URL_MAX + LP_CONTINUE_BYTES + 2048u)
 

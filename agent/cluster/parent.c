@@ -34,14 +34,13 @@ void lp_kinds_begin(struct job *job)
 		lp_job_done(job, OUTCOME_NONE);
 }
 
-static enum lp_code parent_path(struct job *job, bool name, struct err *err)
+static enum lp_code parent_path(struct job *job, struct err *err)
 {
 	char text[LP_NAME_MAX];
 	struct buf *url = lp_job_url(job);
 	const struct api_kind config_map = {
 		.group = "", .version = "v1", .plural = "configmaps", .namespaced = true};
 
-	(void)name;
 	return lp_api_path(&config_map, job->cluster->setup.ns,
 			   lp_applyset_parent(job->step.source, text), url, err);
 }
@@ -54,16 +53,12 @@ static void done(struct job *job, enum outcome outcome)
 
 static void written(struct job *job)
 {
-	struct cluster *cluster = job->cluster;
-	struct status status;
-
-	if (lp_job_ok(job)) {
-		lp_sha256(job->body.data, job->body.len, cluster->parent_says);
-		done(job, job->status == 201 ? OUTCOME_CREATED : OUTCOME_CONFIGURED);
+	if (!lp_job_ok(job)) {
+		lp_job_refused(job);
 		return;
 	}
-	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &status);
-	lp_job_refused(job);
+	lp_sha256(job->body.data, job->body.len, job->cluster->parent_says);
+	done(job, job->status == 201 ? OUTCOME_CREATED : OUTCOME_CONFIGURED);
 }
 
 static void namespace_made(struct job *job)
@@ -112,7 +107,7 @@ static void write_parent(struct job *job)
 	lp_buf_free(&job->body);
 	job->body = LP_BUF(2 * LP_APPLYSET_MEMORY);
 	if (lp_applyset_write(&cluster->set, cluster->setup.ns, &job->body, &err) != LP_OK ||
-	    parent_path(job, true, &err) != LP_OK ||
+	    parent_path(job, &err) != LP_OK ||
 	    lp_buf_str(&job->url, QUERY, &err) != LP_OK) {
 		lp_job_error(job, &err);
 		return;
@@ -173,7 +168,7 @@ void lp_parent_begin(struct job *job)
 		return;
 	}
 	memset(cluster->parent_says, 0, sizeof(cluster->parent_says));
-	if (parent_path(job, true, &err) != LP_OK) {
+	if (parent_path(job, &err) != LP_OK) {
 		lp_job_error(job, &err);
 		return;
 	}

@@ -89,10 +89,10 @@ static bool is_kept(struct job *job, const struct metadata *m)
 	else if (is_precious(&step->key))
 		snprintf(message, size,
 			 "limpet deletes no Namespace, CustomResourceDefinition, PersistentVolume or "
-			 "PersistentVolumeClaim, as what is in it would be lost; by hand: kubectl "
-			 "delete %s%s%s%s %s", step->key.kind, step->key.group[0] ? "." : "",
-			 step->key.group[0] ? step->key.group : "",
-			 "", step->key.name);
+			 "PersistentVolumeClaim: what is in it would be lost. By hand: kubectl delete "
+			 "%s %s%s%s",
+			 job->event.resource, step->key.name, step->key.ns[0] ? " -n " : "",
+			 step->key.ns);
 	else
 		return false;
 	return true;
@@ -187,9 +187,9 @@ void lp_prune_begin(struct job *job)
 		lp_job_done(job, OUTCOME_GONE);
 		return;
 	}
-	if (lp_api_path(kind, key->ns, key->name, url, &err) != LP_OK) {
+	snprintf(job->event.resource, sizeof(job->event.resource), "%s", kind->plural);
+	if (lp_api_path(kind, key->ns, key->name, url, &err) != LP_OK)
 		lp_job_error(job, &err);
-		return;
-	}
-	look(job);
+	else
+		look(job);
 }

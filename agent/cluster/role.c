@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/cluster/role.h"
+
+#include "agent/cluster/job.h"
+#include "platform/clock.h"
+#include "platform/crypto.h"
+#include "platform/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+
+#define OUT_BYTES (256u * LP_KIB) /* told and not yet read: no further step is taken before */
+#define DRAIN_MS  10
+
+static void cluster_free(struct cluster *cluster)
+{
+	lp_jobs_free(cluster);
+	lp_client_close(&cluster->client);
+	lp_api_free(&cluster->table);
+	lp_api_free(&cluster->fresh);
+	lp_applyset_free(&cluster->set);
+}
+
+static enum lp_code take_setup(struct cluster *cluster, struct err *err)
+{
+	struct wire_reader r;
+
+	LP_TRY(lp_channel_receive(cluster->channel, -1, &r, err));
+	if (r.type != CLUSTER_SETUP)
+		return lp_err_set(err, LP_REJECTED, "message %u before the setup", r.type);
+	lp_cluster_setup_take(&r, &cluster->setup);
+	LP_TRY(lp_wire_done(&r, "cluster setup", err));
+	LP_TRY(lp_copy(cluster->client.path, sizeof(cluster->client.path),
+		       cluster->setup.kubeconfig, err));
+	LP_TRY(lp_copy(cluster->client.context, sizeof(cluster->client.context),
+		       cluster->setup.context, err));
+	cluster->jobs = calloc(cluster->setup.concurrency, sizeof(*cluster->jobs));
+	return cluster->jobs ? LP_OK : lp_err_nomem(err, "jobs");
+}
+
+static bool has_room(const struct cluster *cluster)
+{
+	return cluster->busy < cluster->setup.concurrency &&
+	       cluster->channel->out.len < OUT_BYTES;
+}
+
+/* Starts the steps that have come, as far as there is room. */
+static enum lp_code take_steps(struct cluster *cluster, struct err *err)
+{
+	struct wire_reader r;
+	struct step step;
+	bool found;
+
+	while (has_room(cluster)) {
+		LP_TRY(lp_channel_next(cluster->channel, &found, &r, err));
+		if (!found)
+			return LP_OK;
+		if (r.type != CLUSTER_STEP)
+			return lp_err_set(err, LP_REJECTED, "message %u is no step", r.type);
+		lp_step_take(&r, &step);
+		LP_TRY(lp_wire_done(&r, "cluster step", err));
+		lp_job_start(cluster, &step);
+	}
+	return LP_OK;
+}
+
+static bool is_asking(const struct cluster *cluster)
+{
+	for (unsigned i = 0; i < cluster->setup.concurrency; i++)
+		if (cluster->jobs[i].busy && cluster->jobs[i].call)
+			return true;
+	return false;
+}
+
+/* How long nothing need be looked at; -1: until something comes. */
+static int wait_ms(const struct cluster *cluster)
+{
+	int64_t wake_ms = lp_jobs_wake_ms(cluster), ms = wake_ms - lp_boot_ms();
+
+	if (cluster->channel->out.len)
+		return DRAIN_MS;
+	if (wake_ms == INT64_MAX)
+		return -1;
+	return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+/* Waits for answers, frames or time. */
+static enum lp_code wait(struct cluster *cluster, bool *ret_readable, struct err *err)
+{
+	int fd = has_room(cluster) ? cluster->channel->fd : -1;
+
+	if (is_asking(cluster))
+		return lp_http_wait(cluster->client.http, wait_ms(cluster), fd, ret_readable, NULL,
+				    err);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int n = poll(&p, 1, wait_ms(cluster));
+	*ret_readable = n > 0;
+	return n < 0 && errno != EINTR ? lp_err_os(err, LP_INTERNAL, errno, "poll") : LP_OK;
+}
+
+static enum lp_code serve(struct cluster *cluster, struct err *err)
+{
+	bool readable = false, closed = false;
+	size_t left;
+
+	LP_TRY(take_setup(cluster, err));
+	while (!closed) {
+		LP_TRY(take_steps(cluster, err));
+		LP_TRY(lp_channel_drain(cluster->channel, &left, err));
+		LP_TRY(wait(cluster, &readable, err));
+		lp_jobs_move(cluster);
+		if (cluster->broken)
+			return *err = cluster->err, err->code;
+		if (readable)
+			LP_TRY(lp_channel_fill(cluster->channel, &closed, err));
+	}
+	return LP_OK;
+}
+
+int lp_cluster_role(struct channel *ch)
+{
+	LP_AUTO(cluster_free) struct cluster cluster = {
+		.channel = ch, .table = LP_API_TABLE, .fresh = LP_API_TABLE};
+	struct err err = {0};
+
+	lp_applyset_free(&cluster.set);
+	if (lp_crypto_init(&err) == LP_OK && lp_http_init(&err) == LP_OK)
+		serve(&cluster, &err);
+	/* the other end going away is how a role ends */
+	if (err.code == LP_OK || err.code == LP_NOT_FOUND || err.code == LP_TRANSIENT)
+		return 0;
+	lp_log(LOG_LEVEL_ERROR, "cluster-role-failed", "error", err.msg, NULL);
+	return 1;
+}
