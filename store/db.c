@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define BUSY_MS 1000 /* somebody's lp_db_open(LP_DB_READ) is over by then */
@@ -25,9 +26,10 @@ static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA mmap_size = 0;"
 			       "PRAGMA cache_size = -256;"
 			       "PRAGMA foreign_keys = ON;";
-static const char owner_settings[] = "PRAGMA page_size = 4096;"
-				     "PRAGMA auto_vacuum = INCREMENTAL;"
-				     "PRAGMA journal_mode = WAL;"
+/* Of a file that has no page yet; auto_vacuum would be written again at each open. */
+static const char new_settings[] = "PRAGMA page_size = 4096;"
+				   "PRAGMA auto_vacuum = INCREMENTAL;";
+static const char owner_settings[] = "PRAGMA journal_mode = WAL;"
 				     "PRAGMA synchronous = FULL;"
 				     "PRAGMA wal_autocheckpoint = 256;"
 				     "PRAGMA journal_size_limit = 1048576;";
@@ -94,8 +96,7 @@ static enum lp_code connect(struct db *db, enum db_mode mode, struct err *err)
 	sqlite3_extended_result_codes(db->raw, 1);
 	sqlite3_busy_timeout(db->raw, BUSY_MS);
 	sqlite3_db_config(db->raw, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	if (mode == LP_DB_READ)
-		sqlite3_db_config(db->raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	lp_sql_leave_wal(db, true); /* until it is known to be sound */
 	return LP_OK;
 }
 
@@ -109,18 +110,31 @@ static enum lp_code check(struct db *db, const char *pragma, struct err *err)
 	if (lp_slice_is(row, "ok"))
 		return LP_OK;
 	snprintf(finding, sizeof(finding), "%.*s", (int)row.len, (const char *)row.data);
-	return lp_err_set(err, LP_CORRUPT, "the database %s is damaged: %s", db->path, finding);
+	char *line = strstr(finding, "***\n"); /* a heading of its own, then what was found */
+	return lp_err_set(err, LP_CORRUPT, "the database %s is damaged: %s", db->path,
+			  line ? line + 4 : finding);
+}
+
+static enum lp_code set_up_owner(struct db *db, struct err *err)
+{
+	int64_t pages;
+
+	LP_TRY(check(db, "PRAGMA quick_check(1)", err));
+	LP_TRY(lp_is_ours(db, err));
+	LP_TRY(lp_sql_number(db, "PRAGMA page_count", &pages, err));
+	if (pages == 0)
+		LP_TRY(lp_sql_exec(db, new_settings, err));
+	LP_TRY(lp_sql_exec(db, owner_settings, err));
+	LP_TRY(lp_migrate(db, lp_migrations, lp_migrations_count, err));
+	lp_sql_leave_wal(db, false);
+	return LP_OK;
 }
 
 static enum lp_code set_up(struct db *db, enum db_mode mode, struct err *err)
 {
 	LP_TRY(connect(db, mode, err));
 	LP_TRY(lp_sql_exec(db, settings, err));
-	if (mode == LP_DB_READ)
-		return lp_migrated(db, err);
-	LP_TRY(lp_sql_exec(db, owner_settings, err));
-	LP_TRY(check(db, "PRAGMA quick_check(1)", err));
-	return lp_migrate(db, lp_migrations, lp_migrations_count, err);
+	return mode == LP_DB_READ ? lp_migrated(db, err) : set_up_owner(db, err);
 }
 
 enum lp_code lp_db_open(const char *path, enum db_mode mode, struct db **ret_db, struct err *err)

@@ -6,17 +6,21 @@
 
 #define APPLICATION_ID 0x6c6d7074 /* "lmpt"; set by the first migration */
 
-static enum lp_code version_of(struct db *db, int64_t *ret_version, struct err *err)
+enum lp_code lp_is_ours(struct db *db, struct err *err)
 {
 	int64_t tables, application;
 
-	LP_TRY(lp_sql_number(db, "PRAGMA user_version", ret_version, err));
 	LP_TRY(lp_sql_number(db, "PRAGMA application_id", &application, err));
 	LP_TRY(lp_sql_number(db, "SELECT count(*) FROM sqlite_schema", &tables, err));
-	if (application != APPLICATION_ID && (tables || *ret_version))
+	if (application != APPLICATION_ID && tables)
 		return lp_err_set(err, LP_CORRUPT, "the database %s is not one of limpet",
 				  db->path);
 	return LP_OK;
+}
+
+static enum lp_code version_of(struct db *db, int64_t *ret_version, struct err *err)
+{
+	return lp_sql_number(db, "PRAGMA user_version", ret_version, err);
 }
 
 static enum lp_code newer(struct db *db, int64_t version, int known, struct err *err)
@@ -88,6 +92,7 @@ enum lp_code lp_migrated(struct db *db, struct err *err)
 {
 	int64_t version;
 
+	LP_TRY(lp_is_ours(db, err));
 	LP_TRY(version_of(db, &version, err));
 	if (version > lp_migrations_count)
 		return newer(db, version, lp_migrations_count, err);

@@ -16,12 +16,14 @@ extern const struct migration lp_migrations[];
 extern const int lp_migrations_count;
 
 /*
- * Brings a database to version count. LP_CONFIG: it is newer. LP_CORRUPT: version 0, but
- * somebody else's tables are in it. On an error it is at the version of the last migration that
- * worked.
+ * Brings a database to version count. LP_CONFIG: it is newer. On an error it is at the
+ * version of the last migration that worked.
  */
 LP_CHECKED enum lp_code lp_migrate(struct db *db, const struct migration *migrations, int count,
 				   struct err *err);
+
+/* LP_CORRUPT when somebody else's tables are in it; an empty one is ours. */
+LP_CHECKED enum lp_code lp_is_ours(struct db *db, struct err *err);
 
 /* LP_CONFIG when its version is not the one of this program, LP_CORRUPT as above. */
 LP_CHECKED enum lp_code lp_migrated(struct db *db, struct err *err);

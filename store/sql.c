@@ -49,14 +49,21 @@ static bool from_the_system(int result)
 	       primary == SQLITE_PERM || primary == SQLITE_READONLY;
 }
 
+void lp_sql_leave_wal(struct db *db, bool leave)
+{
+	sqlite3_db_config(db->raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)leave, NULL);
+}
+
 enum lp_code lp_sql_error(struct db *db, int result, struct err *err)
 {
 	int errnum = from_the_system(result) ? sqlite3_system_errno(db->raw) : 0;
 	enum lp_code code = code_of(result, errnum);
 	const char *text = sqlite3_errstr(result);
 
-	if (code == LP_CORRUPT)
+	if (code == LP_CORRUPT) {
+		lp_sql_leave_wal(db, true);
 		return lp_err_set(err, code, "the database %s is damaged: %s", db->path, text);
+	}
 	if (code == LP_CONFLICT)
 		return lp_err_set(err, code, "the database %s is in use by another process",
 				  db->path);

@@ -71,7 +71,13 @@ LP_CHECKED enum lp_code lp_sql_number(struct db *db, const char *text, int64_t *
 int64_t lp_sql_changed(struct db *db);
 int64_t lp_sql_new_id(struct db *db);
 
-/* Sets err from an SQLITE_ result. */
+/*
+ * Whether closing leaves the -wal as it is, instead of copying it into the database and deleting
+ * it: so it must be with a damaged one, where nothing may be lost.
+ */
+void lp_sql_leave_wal(struct db *db, bool leave);
+
+/* Sets err from an SQLITE_ result. After LP_CORRUPT the -wal is left alone. */
 enum lp_code lp_sql_error(struct db *db, int result, struct err *err);
 
 /* Copies text, cut at the end of a UTF-8 character when it is longer. */

@@ -130,7 +130,8 @@ enum lp_code lp_state_set_poll_ok(struct db *db, const char *source, int64_t now
 	LP_AUTO(lp_sql_done)
 	struct sql q = lp_sql(db, "INSERT INTO source_state (source, poll_ok_s) VALUES (?, ?) "
 				  "ON CONFLICT DO UPDATE SET poll_ok_s = excluded.poll_ok_s "
-				  "WHERE abs(poll_ok_s - excluded.poll_ok_s) >= ?");
+				  "WHERE poll_ok_s = 0 OR "
+				  "abs(poll_ok_s - excluded.poll_ok_s) >= ?");
 
 	lp_sql_put_text(&q, source);
 	lp_sql_put_int(&q, now_s);

@@ -32,7 +32,7 @@ struct record {
 	uint8_t digest[LP_STORE_DIGEST];
 };
 
-#define PACKED_MAX (LP_OBJECT_BYTES + LP_OBJECT_BYTES / 8 + LP_KIB)
+#define PACKED_MAX (LP_OBJECT_BYTES + LP_OBJECT_BYTES / 4) /* above zlib's bound */
 #define TEXT_MAX   (sizeof(struct stored_key) + LP_ORIGIN_MAX)
 
 static enum lp_code spool_failed(struct revision_writer *w, const char *what, struct err *err)
