@@ -162,7 +162,14 @@ def test_the_demo_site_is_applied_and_comes_up(site):
                               lambda job: job["status"].get("succeeded") == 1)
         site.cluster.wait_for("pvc", "pos-journal", site.namespace,
                               lambda claim: claim["status"].get("phase") == "Bound")
-    assert site.cluster.leftovers(site.prefix)
+
+
+def test_what_a_site_leaves_in_the_cluster_is_removed(site):
+    for manifest in objects(demo_site(site.prefix))[:6]:
+        site.cluster.api.apply(manifest)
+    kinds = {resource.kind for resource, _ in site.cluster.leftovers(site.prefix)}
+    assert kinds == {"Namespace", "PriorityClass", "CustomResourceDefinition", "ClusterRole",
+                     "ClusterRoleBinding"}
     site.cluster.remove_all(site.prefix)
     assert site.cluster.leftovers(site.prefix) == []
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the repositories of the tests and the demo hold: a shop's edge site, and any number of synthetic
-objects for the benches."""
+"""What the repositories of the tests and the demo hold: a shop's edge site, and any number
+of synthetic objects for the benches."""
 
 import hashlib
 from typing import NamedTuple
@@ -157,6 +157,7 @@ spec:
     spec:
       serviceAccountName: pos
       priorityClassName: {p}-tills-first
+      terminationGracePeriodSeconds: 1
       containers:
       - name: pos
         image: registry.example.com/shop/pos:{image_tag}
@@ -276,6 +277,7 @@ spec:
         app: recorder
     spec:
       serviceAccountName: recorder
+      terminationGracePeriodSeconds: 1
       containers:
       - name: recorder
         image: registry.example.com/shop/recorder:2.7.1
@@ -386,6 +388,7 @@ items:
           app: exporter
       spec:
         serviceAccountName: exporter
+        terminationGracePeriodSeconds: 1
         containers:
         - name: exporter
           image: registry.example.com/monitoring/exporter:1.9.0
@@ -394,7 +397,7 @@ items:
 
 
 def demo_site(prefix, folder="", image_tag="4.2.0"):
-    """The shop's site as {path: text}: 25 objects of 19 kinds in six files.
+    """The shop's site as {path: text}: 26 objects of 21 kinds in six files.
 
     `folder` is put before every path. `image_tag` is the tag of the Deployment `pos`;
     "broken" makes a roll-out that fails.

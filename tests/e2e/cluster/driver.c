@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drives the cluster role from a test: a step a line comes in as JSON, an event a line goes
+ * out. The first line out is {"pid":N}, the role's. Ends when stdin ends.
+ *
+ *	driver KUBECONFIG CONTEXT NAMESPACE CONCURRENCY REQUEST_MS
+ */
+#include "agent/cluster/role.h"
+#include "platform/buf.h"
+#include "platform/json.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LINE_BYTES  (8u * LP_MIB)
+#define TREE_BYTES  (32u * LP_MIB)
+#define DIE_IF(bad) die_if((bad), __LINE__)
+
+static struct err err;
+
+static void die_if(bool bad, int line)
+{
+	if (!bad)
+		return;
+	fprintf(stderr, "driver.c:%d: %s (%s)\n", line, err.msg, strerror(errno));
+	exit(2);
+}
+
+static void text_of(const struct jval *object, const char *key, char *to, size_t size)
+{
+	DIE_IF(lp_copy(to, size, lp_json_text(object, key), &err) != LP_OK);
+}
+
+static enum step_kind kind_of(const char *name)
+{
+	for (int kind = 0; kind < STEP_KIND_COUNT; kind++)
+		if (strcmp(lp_step_kind_name((enum step_kind)kind), name) == 0)
+			return (enum step_kind)kind;
+	DIE_IF(true);
+	return STEP_CONNECT;
+}
+
+static void key_of(const struct jval *object, struct object_key *ret)
+{
+	text_of(object, "group", ret->group, sizeof(ret->group));
+	text_of(object, "version", ret->version, sizeof(ret->version));
+	text_of(object, "kind", ret->kind, sizeof(ret->kind));
+	text_of(object, "namespace", ret->ns, sizeof(ret->ns));
+	text_of(object, "name", ret->name, sizeof(ret->name));
+}
+
+static void live_of(const struct jval *object, struct live *ret)
+{
+	const char *entry = lp_json_text(object, "entry");
+
+	text_of(object, "version", ret->version, sizeof(ret->version));
+	lp_json_int(lp_json_get(object, "generation"), &ret->generation);
+	lp_unhex(entry, strlen(entry), ret->entry, sizeof(ret->entry));
+}
+
+/* One line of stdin as a step into the channel. */
+static void send_step(const uint8_t *line, size_t n, struct channel *ch)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	struct wire_writer w;
+	struct step step = {0};
+	int64_t id = 0;
+
+	DIE_IF(lp_json_parse(line, n, TREE_BYTES, &doc, &err) != LP_OK);
+	struct jval *root = lp_json_root(doc);
+	lp_json_int(lp_json_get(root, "id"), &id);
+	step.id = (uint64_t)id;
+	step.kind = kind_of(lp_json_text(root, "step"));
+	text_of(root, "source", step.source, sizeof(step.source));
+	key_of(lp_json_get(root, "key"), &step.key);
+	text_of(root, "uid", step.uid, sizeof(step.uid));
+	live_of(lp_json_get(root, "known"), &step.known);
+	lp_json_bool(lp_json_get(root, "exact"), &step.exact);
+	text_of(root, "default_ns", step.default_ns, sizeof(step.default_ns));
+	step.body = lp_json_slice(lp_json_get(root, "body"));
+	lp_json_int(lp_json_get(root, "timeout_ms"), &step.timeout_ms);
+	lp_wire_begin(&w, &ch->out, CLUSTER_STEP);
+	lp_step_put(&w, &step);
+	DIE_IF(lp_wire_end(&w, &err) != LP_OK);
+	DIE_IF(lp_channel_flush(ch, &err) != LP_OK);
+}
+
+static void put_key(struct json *doc, struct jval *to, const struct object_key *key)
+{
+	lp_json_put_str(doc, to, "group", key->group);
+	lp_json_put_str(doc, to, "version", key->version);
+	lp_json_put_str(doc, to, "kind", key->kind);
+	lp_json_put_str(doc, to, "namespace", key->ns);
+	lp_json_put_str(doc, to, "name", key->name);
+}
+
+static void put_live(struct json *doc, struct jval *to, const struct live *live)
+{
+	char hex[2 * sizeof(live->entry) + 1];
+
+	lp_hex(live->entry, sizeof(live->entry), hex);
+	lp_json_put_str(doc, to, "version", live->version);
+	lp_json_put_int(doc, to, "generation", live->generation);
+	lp_json_put_str(doc, to, "entry", hex);
+}
+
+static void print_event(const struct event *event)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_MIB);
+
+	DIE_IF(lp_json_new(LP_MIB, &doc, &err) != LP_OK);
+	struct jval *root = lp_json_obj(doc);
+	lp_json_put_int(doc, root, "id", (int64_t)event->id);
+	lp_json_put_str(doc, root, "event", lp_event_kind_name(event->kind));
+	lp_json_put_str(doc, root, "outcome", lp_outcome_name(event->outcome));
+	lp_json_put_str(doc, root, "code", lp_code_name(event->code));
+	lp_json_put_int(doc, root, "status", event->status);
+	lp_json_put_int(doc, root, "retry_after_ms", event->retry_after_ms);
+	put_key(doc, lp_json_put_obj(doc, root, "key"), &event->key);
+	lp_json_put_bool(doc, root, "namespaced", event->scope == SCOPE_NAMESPACED);
+	lp_json_put_str(doc, root, "resource", event->resource);
+	lp_json_put_bool(doc, root, "preferred", event->preferred);
+	lp_json_put_str(doc, root, "uid", event->uid);
+	put_live(doc, lp_json_put_obj(doc, root, "live"), &event->live);
+	lp_json_put_str(doc, root, "message", event->message);
+	DIE_IF(lp_json_write(root, &text, &err) != LP_OK);
+	printf("%s\n", lp_buf_text(&text));
+	fflush(stdout);
+}
+
+static void print_events(struct channel *ch)
+{
+	struct wire_reader r;
+	struct event event;
+	bool found = true;
+
+	for (;;) {
+		DIE_IF(lp_channel_next(ch, &found, &r, &err) != LP_OK);
+		if (!found)
+			return;
+		DIE_IF(r.type != CLUSTER_EVENT);
+		lp_event_take(&r, &event);
+		DIE_IF(lp_wire_done(&r, "event", &err) != LP_OK);
+		print_event(&event);
+	}
+}
+
+/* What stdin has, line by line; false at its end. */
+static bool take_lines(struct buf *in, struct channel *ch)
+{
+	uint8_t chunk[65536];
+	ssize_t n = read(STDIN_FILENO, chunk, sizeof(chunk));
+
+	if (n <= 0)
+		return false;
+	DIE_IF(lp_buf_append(in, chunk, (size_t)n, &err) != LP_OK);
+	for (uint8_t *end; in->len && (end = memchr(in->data, '\n', in->len));) {
+		size_t line = (size_t)(end - in->data);
+		send_step(in->data, line, ch);
+		lp_buf_consume(in, line + 1);
+	}
+	return true;
+}
+
+static void send_setup(char **argv, struct channel *ch)
+{
+	struct cluster_setup setup = {.concurrency = (unsigned)strtoul(argv[4], NULL, 10),
+				      .request_ms = strtoll(argv[5], NULL, 10)};
+	struct wire_writer w;
+
+	DIE_IF(lp_copy(setup.kubeconfig, sizeof(setup.kubeconfig), argv[1], &err) != LP_OK);
+	DIE_IF(lp_copy(setup.context, sizeof(setup.context), argv[2], &err) != LP_OK);
+	DIE_IF(lp_copy(setup.ns, sizeof(setup.ns), argv[3], &err) != LP_OK);
+	lp_wire_begin(&w, &ch->out, CLUSTER_SETUP);
+	lp_cluster_setup_put(&w, &setup);
+	DIE_IF(lp_wire_end(&w, &err) != LP_OK);
+	DIE_IF(lp_channel_flush(ch, &err) != LP_OK);
+}
+
+static pid_t start_role(struct channel *ret)
+{
+	int ends[2];
+
+	DIE_IF(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0);
+	pid_t pid = fork();
+	DIE_IF(pid < 0);
+	if (pid == 0) {
+		LP_AUTO(lp_channel_close) struct channel ch;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ends[0]);
+		lp_channel_open(&ch, ends[1], LP_FRAME_MAX);
+		exit(lp_cluster_role(&ch));
+	}
+	close(ends[1]);
+	lp_channel_open(ret, ends[0], LP_FRAME_MAX);
+	return pid;
+}
+
+int main(int argc, char **argv)
+{
+	LP_AUTO(lp_channel_close) struct channel ch;
+	LP_AUTO(lp_buf_free) struct buf in = LP_BUF(LINE_BYTES);
+	bool closed = false;
+	int status = 0;
+
+	if (argc != 6) {
+		fprintf(stderr, "usage: driver KUBECONFIG CONTEXT NAMESPACE CONCURRENCY REQUEST_MS\n");
+		return 2;
+	}
+	pid_t pid = start_role(&ch);
+	printf("{\"pid\":%d}\n", (int)pid);
+	fflush(stdout);
+	send_setup(argv, &ch);
+	while (!closed) {
+		struct pollfd p[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
+				      {.fd = ch.fd, .events = POLLIN}};
+		DIE_IF(poll(p, 2, -1) < 0);
+		if (p[0].revents && !take_lines(&in, &ch))
+			break;
+		if (p[1].revents)
+			DIE_IF(lp_channel_fill(&ch, &closed, &err) != LP_OK);
+		print_events(&ch);
+	}
+	lp_channel_close(&ch);
+	DIE_IF(waitpid(pid, &status, 0) != pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+}
