@@ -5,7 +5,7 @@
 
 #define COLUMNS                                                                                    \
 	"SELECT api_group, kind, ns, name, version, scope, stage, wave, kind_order, uid, digest, " \
-	"revision, state, source FROM inventory i "
+	"revision, state, live, source FROM inventory i "
 #define ORDER "stage, wave, kind_order, api_group, kind, ns, name"
 #define ORDER_REVERSED \
 	"stage DESC, wave DESC, kind_order DESC, api_group DESC, kind DESC, ns DESC, name DESC"
@@ -21,6 +21,7 @@ static enum lp_code take_row(struct sql *q, struct inventory_row *ret, struct er
 	lp_sql_bytes(q, ret->digest, sizeof(ret->digest));
 	ret->revision = lp_sql_int(q);
 	ret->state = (enum inventory_state)lp_sql_int(q);
+	lp_sql_bytes(q, ret->live, sizeof(ret->live));
 	lp_sql_text(q, ret->source, sizeof(ret->source));
 	return lp_sql_check(q, err);
 }
@@ -31,16 +32,17 @@ enum lp_code lp_inventory_put(struct db *db, const struct inventory_row *row, st
 	struct sql q = lp_sql(
 		db,
 		"INSERT INTO inventory (source, api_group, kind, ns, name, version, scope, "
-		"stage, wave, kind_order, uid, digest, revision, state) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+		"stage, wave, kind_order, uid, digest, revision, state, live) "
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
 		"ON CONFLICT DO UPDATE SET version = excluded.version, scope = excluded.scope, "
 		"stage = excluded.stage, wave = excluded.wave, kind_order = excluded.kind_order, "
 		"uid = excluded.uid, digest = excluded.digest, revision = excluded.revision, "
-		"state = excluded.state "
-		"WHERE (version, scope, stage, wave, kind_order, uid, digest, revision, state) != "
+		"state = excluded.state, live = excluded.live "
+		"WHERE (version, scope, stage, wave, kind_order, uid, digest, revision, state, "
+		"live) != "
 		"(excluded.version, excluded.scope, excluded.stage, excluded.wave, "
 		"excluded.kind_order, excluded.uid, excluded.digest, excluded.revision, "
-		"excluded.state)");
+		"excluded.state, excluded.live)");
 
 	lp_sql_put_text(&q, row->source);
 	lp_put_key(&q, &row->key);
@@ -53,6 +55,7 @@ enum lp_code lp_inventory_put(struct db *db, const struct inventory_row *row, st
 	lp_sql_put_bytes(&q, row->digest, sizeof(row->digest));
 	lp_sql_put_int(&q, row->revision);
 	lp_sql_put_int(&q, row->state);
+	lp_sql_put_bytes(&q, row->live, sizeof(row->live));
 	return lp_sql_run(&q, err);
 }
 
@@ -96,7 +99,8 @@ enum lp_code lp_inventory_count(struct db *db, const char *source, unsigned *ret
 /* Not in the revision by group, kind, namespace and name: a new version is no reason to prune. */
 #define NOT_IN                                                                                   \
 	"NOT EXISTS (SELECT 1 FROM object o WHERE o.revision = ? AND o.api_group = i.api_group " \
-	"AND o.kind = i.kind AND o.ns = i.ns AND o.name = i.name) "
+	"AND o.kind = i.kind AND (o.ns = i.ns OR (o.scope = 0 AND o.ns = '')) "                  \
+	"AND o.name = i.name) "
 
 static const char *const next_text[2][2] = {
 	{COLUMNS "WHERE source = ? ORDER BY " ORDER " LIMIT 1",

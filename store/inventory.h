@@ -20,6 +20,7 @@ struct inventory_row {
 	uint8_t digest[LP_STORE_DIGEST];    /* of what was applied; zero: not known */
 	int64_t revision;                   /* it was applied from; 0 not known */
 	enum inventory_state state;
+	uint8_t live[LP_LIVE_BYTES]; /* what the API server said of it last; the caller's, or zero */
 };
 
 /* Adds or replaces the row with this source and key; an equal one is not written. */
@@ -42,7 +43,8 @@ LP_CHECKED enum lp_code lp_inventory_count(struct db *db, const char *source, un
  * Walks rows of a source; no statement stays open between two calls, and rows already given may be
  * put or deleted meanwhile. LP_INVENTORY(source): all, in apply order.
  * LP_INVENTORY_NOT_IN(source, revision): what the revision does not have, in reverse apply order:
- * what a prune would delete.
+ * what a prune would delete. An object of the revision whose scope was not known (0) and
+ * that names no namespace stands for its kind and name in any.
  */
 struct inventory_cursor {
 	const char *source; /* borrowed */

@@ -16,6 +16,7 @@
 #define LP_ORIGIN_MAX      512  /* the file that an object was written in */
 #define LP_UID_MAX         64
 #define LP_RESOURCE_MAX    64
+#define LP_LIVE_BYTES      72 /* what a caller keeps of an applied object */
 #define LP_VERDICT_MAX     32
 
 #define LP_REVISION_BYTES (64u * LP_MIB) /* all objects of one revision, as JSON */

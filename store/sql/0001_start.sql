@@ -68,6 +68,7 @@ CREATE TABLE inventory (
 	digest     BLOB NOT NULL,
 	revision   INTEGER NOT NULL,
 	state      INTEGER NOT NULL,
+	live       BLOB NOT NULL, -- what the API server said of it last; the caller's bytes
 	PRIMARY KEY (source, api_group, kind, ns, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX inventory_order
