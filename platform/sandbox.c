@@ -62,28 +62,41 @@ static int lower(int resource, uint64_t value, uint64_t room)
 		limit.rlim_max = (rlim_t)(value + room);
 	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > value)
 		limit.rlim_cur = (rlim_t)value;
-	return setrlimit(resource, &limit) == 0 ? 0 : errno;
+	if (setrlimit(resource, &limit) != 0)
+		return errno;
+	struct rlimit now;
+	bool taken = getrlimit(resource, &now) == 0 && now.rlim_max == limit.rlim_max;
+	return taken ? 0 : ENOTSUP; /* an emulator says yes and does nothing */
 }
 
 static void set_limits(const struct sandbox *sandbox, struct wall_state *ret)
 {
-	int failed = lower(RLIMIT_CORE, 0, 0);
-
-	signal(SIGXFSZ, SIG_IGN); /* so that a write says EFBIG */
-#ifndef LIMPET_SANITIZED          /* a sanitizer maps terabytes */
-	if (!failed && sandbox->as_bytes)
-		failed = lower(RLIMIT_AS, sandbox->as_bytes, 0);
+	const struct {
+		const char *name;
+		int resource;
+		uint64_t value, room;
+	} limits[] = {
+		{"the largest file", RLIMIT_FSIZE, sandbox->fsize_bytes, 0},
+		{"open descriptors", RLIMIT_NOFILE, sandbox->nofile, 0},
+		{"processor time", RLIMIT_CPU, sandbox->cpu_s, CPU_GRACE_S},
+#ifndef LIMPET_SANITIZED /* a sanitizer maps terabytes */
+		{"address space", RLIMIT_AS, sandbox->as_bytes, 0},
 #endif
-	if (!failed && sandbox->fsize_bytes)
-		failed = lower(RLIMIT_FSIZE, sandbox->fsize_bytes, 0);
-	if (!failed && sandbox->nofile)
-		failed = lower(RLIMIT_NOFILE, sandbox->nofile, 0);
-	if (!failed && sandbox->cpu_s)
-		failed = lower(RLIMIT_CPU, sandbox->cpu_s, CPU_GRACE_S);
+	};
+
+	lp_wall_set(ret, true, "set");
+	signal(SIGXFSZ, SIG_IGN); /* so that a write says EFBIG */
+	lower(RLIMIT_CORE, 0, 0); /* PR_SET_DUMPABLE says the same */
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		int failed = limits[i].value
+				     ? lower(limits[i].resource, limits[i].value, limits[i].room)
+				     : 0;
+		if (failed)
+			lp_wall_set(ret, false, "%s is not limited: %s", limits[i].name,
+				    strerror(failed));
+	}
 #ifdef LIMPET_SANITIZED
 	lp_wall_set(ret, false, "address space is not limited: a sanitizer needs it");
-#else
-	lp_wall_set(ret, !failed, failed ? "refused: %s" : "set", strerror(failed));
 #endif
 }
 

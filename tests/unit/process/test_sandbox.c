@@ -46,6 +46,7 @@ static int signo; /* that ended the process; 0 none */
 
 static char box[LP_PATH_MAX], inside[LP_PATH_MAX], outside[LP_PATH_MAX], closed[LP_PATH_MAX];
 static char file_inside[LP_PATH_MAX], file_outside[LP_PATH_MAX], file_closed[LP_PATH_MAX];
+static char victim[LP_PATH_MAX]; /* inside too; there again before each act */
 
 /* Walls a child in, and lets it act. */
 static int in(const struct sandbox *sandbox, int (*act)(void))
@@ -53,6 +54,7 @@ static int in(const struct sandbox *sandbox, int (*act)(void))
 	int status;
 
 	memset(told, 0, sizeof(*told));
+	CHECK_OK(lp_file_write(victim, "", 0, 0600, &err));
 	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -156,17 +158,14 @@ static int write_outside(void)
 }
 static int remove_inside(void)
 {
-	char path[LP_PATH_MAX + 8];
-
-	snprintf(path, sizeof(path), "%s/victim", inside);
-	return done(unlink(path));
+	return done(unlink(victim));
 }
 static int rename_out(void)
 {
 	char path[LP_PATH_MAX + 8];
 
 	snprintf(path, sizeof(path), "%s/moved", outside);
-	return done(rename(file_inside, path));
+	return done(rename(victim, path));
 }
 
 static void what_is_named_readable_can_be_read_and_nothing_else(void)
@@ -441,7 +440,7 @@ static void memory_past_the_limit_is_not_given(void)
 	if (up(WALL_LIMITS))
 		CHECK(value == ENOMEM);
 	else
-		CHECK_HAS(told->report.walls[WALL_LIMITS].text, "a sanitizer needs it");
+		CHECK_HAS(told->report.walls[WALL_LIMITS].text, "address space is not limited");
 }
 
 /* --- the other limits --- */
@@ -579,7 +578,8 @@ static void capabilities_are_dropped_but_for_those_that_are_kept(void)
 	CHECK(in(&sandbox, read_closed) == (root ? 0 : EACCES) && told->done);
 	/* kept, but not past the other walls */
 	sandbox.readable[0] = inside;
-	landlock_stops(&sandbox, read_closed, EACCES, root ? 1 : 0);
+	if (root)
+		landlock_stops(&sandbox, read_closed, EACCES, 1);
 }
 
 static void what_a_supervisor_passes_on_is_its_childrens_and_not_its_own(void)
@@ -602,7 +602,9 @@ static void no_user_can_be_changed_and_no_rights_gained(void)
 {
 	struct sandbox sandbox = supervisor();
 
-	CHECK(in(&sandbox, change_user) == EPERM && told->done);
+	/* EINVAL: there is no such user in a user namespace */
+	int value = in(&sandbox, change_user);
+	CHECK((value == EPERM || value == EINVAL) && told->done);
 	CHECK(in(&sandbox, no_new_privs) == 0 && told->done && up(WALL_NO_NEW_PRIVS));
 	seccomp_kills(&render, change_user);
 }
@@ -664,8 +666,6 @@ static void a_supervisor_starts_processes_and_ends_them(void)
 	CHECK(in(&sandbox, signal_child) == 0 && told->done);
 	CHECK(in(&sandbox, do_thread) == 0 && told->done);
 	landlock_stops(&sandbox, kill_parent, EPERM, 6);
-	sandbox.readable[0] = inside;
-	landlock_stops(&sandbox, read_closed, EACCES, (caps_of(1) & DAC_READ_SEARCH) ? 1 : 0);
 }
 
 static void a_supervisor_does_not_do_what_nobody_needs(void)
@@ -836,8 +836,6 @@ static void make_file(char path[LP_PATH_MAX], const char *folder, const char *na
 
 static void make_box(void)
 {
-	char victim[LP_PATH_MAX];
-
 	snprintf(box, sizeof(box), "/tmp/limpet-test-sandbox-XXXXXX");
 	CHECK(mkdtemp(box) != NULL);
 	CHECK_OK(lp_path_join(inside, box, "inside", &err));
@@ -847,7 +845,7 @@ static void make_box(void)
 	CHECK_OK(lp_dir_make(outside, &err));
 	CHECK_OK(lp_dir_make(closed, &err));
 	make_file(file_inside, inside, "file", 0600);
-	make_file(victim, inside, "victim", 0600);
+	CHECK_OK(lp_path_join(victim, inside, "victim", &err));
 	make_file(file_outside, outside, "file", 0600);
 	make_file(file_closed, closed, "file", 0000);
 	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
