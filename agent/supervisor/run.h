@@ -92,7 +92,7 @@ struct supervisor {
 /* Feeds an event into the cycle and carries its action out. */
 void lp_feed(struct source_run *run, enum cycle_event event);
 
-/* Sets how the thing at hand ended. */
+/* Sets how the thing at hand ended, unless something worse ended in the same cycle. */
 void lp_outcome(struct source_run *run, int exit, const char *fmt, ...) LP_PRINTF(3, 4);
 
 /* A line for the person who waits, if any. */
@@ -122,6 +122,8 @@ LP_CHECKED enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], st
 void lp_learning_start(struct source_run *run); /* ends with LEARNED or AWAY */
 void lp_applying_start(struct source_run *run); /* ends with APPLIED or AWAY */
 void lp_applying_end(struct source_run *run);	/* no event follows; ends the cluster role */
+/* Makes what an apply has written so far durable, so that other transactions do not join its batch. */
+void lp_applying_flush(struct source_run *run);
 
 /* --- control.c: the socket --- */
 LP_CHECKED enum lp_code lp_control_open(struct supervisor *super, struct err *err);

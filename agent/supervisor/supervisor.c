@@ -18,6 +18,8 @@ void lp_outcome(struct source_run *run, int exit, const char *fmt, ...)
 {
 	va_list args;
 
+	if (exit < run->outcome.exit)
+		return;
 	run->outcome.exit = exit;
 	va_start(args, fmt);
 	vsnprintf(run->outcome.text, sizeof(run->outcome.text), fmt, args);
@@ -146,6 +148,7 @@ static void rest(struct source_run *run)
 		return;
 	}
 	lp_control_outcome(super, &run->outcome);
+	run->outcome = (struct ending){0};
 	set_timers(run);
 }
 

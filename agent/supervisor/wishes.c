@@ -60,6 +60,7 @@ enum lp_code lp_wish_rollback(struct source_run *run, const char *text, struct e
 	struct revision revision;
 	char id[24];
 
+	lp_applying_flush(run);
 	LP_TRY(not_suspended(run, err));
 	LP_TRY(find(run, text, &revision, err));
 	LP_TRY(lp_tx_begin(db, &tx, err));
@@ -91,6 +92,7 @@ enum lp_code lp_store_resume(struct db *db, const char *source, struct err *err)
 
 enum lp_code lp_wish_resume(struct source_run *run, struct err *err)
 {
+	lp_applying_flush(run);
 	LP_TRY(lp_store_resume(run->super->db, run->config->name, err));
 	lp_log(LOG_LEVEL_INFO, "resumed", "source", run->config->name, NULL);
 	set_going(run, true);
@@ -99,6 +101,7 @@ enum lp_code lp_wish_resume(struct source_run *run, struct err *err)
 
 enum lp_code lp_wish_suspend(struct source_run *run, struct err *err)
 {
+	lp_applying_flush(run);
 	LP_TRY(lp_state_set_suspended(run->super->db, run->config->name, true, err));
 	lp_log(LOG_LEVEL_INFO, "suspended", "source", run->config->name, NULL);
 	run->poll_late = run->apply_late = false;

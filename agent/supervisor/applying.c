@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drives the cluster role through the plan of the desired revision.
+ *
+ *	CONNECT: the API server answers, its kinds are known
+ *	RECOVER: only without an inventory: what carries our label goes into it
+ *	PLAN: lp_plan_next says what to send, each event goes to lp_plan_event and the store
+ *
+ * Learning is the first part alone. The journal holds the intent from before the first
+ * write until the end, and each object is in the inventory before it can be in the cluster, so
+ * that a crash anywhere forgets nothing that prune would have to find.
+ */
+#include "agent/supervisor/cluster.h"
+#include "agent/supervisor/schedule.h"
+#include "agent/supervisor/walks.h"
+#include "platform/clock.h"
+#include "store/journal.h"
+#include "store/revision.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_ID     (1ull << 62) /* ids of the plan grow from 1 */
+#define RECOVER_ID     (CONNECT_ID + 1)
+#define BATCH_ROWS     64     /* inventory rows that one commit (one fsync) takes */
+#define AWAY_MS	       20000  /* so long a plan waits for the API server before it is put off */
+#define LEARN_AWAY_MS  3000   /* rendering can go on without */
+#define CONNECT_AGAIN_MS 1000
+#define SILENCE_MS     180000 /* a role with steps that says nothing for so long hangs */
+#define RETRY_BASE_MS  5000   /* of the backoff; the API server is on this device */
+#define RETRY_CAP_MS   60000
+#define TRIES	       5      /* of one object that is not ready (a namespace that ends) */
+
+enum part { PART_CONNECT, PART_RECOVER, PART_PLAN };
+
+struct applying {
+	enum part part;
+	bool learning; /* end after CONNECT */
+	int64_t since_ms; /* CLOCK_BOOTTIME; the API server has been away since, 0: it is not */
+	char away[LP_ERR_MAX];
+	struct kind_list kinds;
+	struct revision revision;
+	bool begun; /* the journal holds our intent */
+	struct walks walks;
+	struct plan plan;
+	struct timer wake;
+	struct tx tx; /* open while rows wait for their commit */
+	unsigned rows;
+	unsigned done; /* objects, for progress */
+	int64_t told_ms;
+};
+
+static void pump(struct source_run *run);
+
+/* --- how it ends --- */
+
+/* The rows of the batch become durable. */
+static enum lp_code flush(struct applying *a, struct err *err)
+{
+	if (!a->rows)
+		return LP_OK;
+	a->rows = 0;
+	return lp_tx_commit(&a->tx, err);
+}
+
+static void clean_up(struct source_run *run)
+{
+	struct applying *a = run->applying;
+
+	if (!a)
+		return;
+	lp_tx_end(&a->tx);
+	lp_loop_timer_cancel(run->super->loop, &a->wake);
+	lp_kind_list_free(&a->kinds);
+	lp_walks_free(&a->walks);
+	free(a);
+	run->applying = NULL;
+	lp_link_deadline(&run->super->cluster.link, 0);
+}
+
+void lp_applying_end(struct source_run *run)
+{
+	clean_up(run);
+	lp_link_end(&run->super->cluster.link);
+}
+
+void lp_applying_flush(struct source_run *run)
+{
+	struct err err = {0};
+
+	if (run->applying && flush(run->applying, &err) != LP_OK)
+		lp_store_failed(run, "write the inventory", &err);
+}
+
+static void back_off(struct source_run *run)
+{
+	int64_t delay_ms = lp_schedule_backoff(run->apply_delay_ms, RETRY_BASE_MS, -1);
+	int64_t cap_ms = run->super->config.cluster.reconcile_ms;
+
+	if (cap_ms > RETRY_CAP_MS)
+		cap_ms = RETRY_CAP_MS;
+	run->apply_delay_ms = delay_ms < cap_ms ? delay_ms : cap_ms;
+}
+
+/* The API server, or the role, is not there; all is as the journal says, and tried again later. */
+static void away(struct source_run *run, const char *why)
+{
+	bool learning = run->applying->learning;
+	struct err err = {0};
+
+	if (flush(run->applying, &err) != LP_OK)
+		lp_store_failed(run, "write the inventory", &err);
+	clean_up(run);
+	if (!learning) {
+		back_off(run);
+		run->incomplete = true;
+		lp_outcome(run, 2, "the API server: %s", why);
+	}
+	lp_feed(run, CYCLE_AWAY);
+}
+
+/* The store gave up: nothing more goes to the cluster now. */
+static void store_failed(struct source_run *run, const char *doing, const struct err *err)
+{
+	lp_store_failed(run, doing, err);
+	/* Steps under way end in the old role; the next apply begins with a new one. */
+	lp_applying_end(run);
+	back_off(run);
+	lp_feed(run, CYCLE_AWAY);
+}
+
+void lp_applying_gone(struct source_run *run, const char *why)
+{
+	if (run->applying)
+		away(run, why);
+}
+
+static void make_tally(struct source_run *run)
+{
+	const struct plan_result *r = &run->applying->plan.result;
+
+	run->tally = (struct tally){.total = run->applying->revision.objects,
+				    .created = r->created,
+				    .configured = r->configured,
+				    .unchanged = r->unchanged,
+				    .failed = r->unknown + r->refused + r->prune_refused,
+				    .pruned = r->pruned + r->gone,
+				    .kept = r->kept};
+}
+
+static void tell_end(struct source_run *run, const char *state)
+{
+	const struct revision *revision = &run->applying->revision;
+	const struct plan_result *r = &run->applying->plan.result;
+	const struct tally *t = &run->tally;
+	char id[24], objects[16], changed[32], pruned[16], hex[LP_OID_TEXT];
+
+	snprintf(id, sizeof(id), "%" PRId64, revision->id);
+	snprintf(objects, sizeof(objects), "%u", t->total);
+	snprintf(changed, sizeof(changed), "%u", t->created + t->configured);
+	snprintf(pruned, sizeof(pruned), "%u", t->pruned);
+	lp_hex(revision->commit, sizeof(revision->commit), hex);
+	lp_log(r->complete ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, state, "source", run->config->name,
+	       "revision", id, "commit", hex, "objects", objects, "changed", changed, "pruned",
+	       pruned, "not-pruned", r->not_pruned, NULL);
+	lp_outcome(run, r->complete ? 0 : 1,
+		   "revision %s (%.12s) is %s: %u objects, %u created, %u configured, %u unchanged, "
+		   "%u failed, %u pruned",
+		   id, hex, state, t->total, t->created, t->configured, t->unchanged, t->failed,
+		   t->pruned);
+}
+
+static enum lp_code store_end(struct source_run *run, struct err *err)
+{
+	struct applying *a = run->applying;
+	struct db *db = run->super->db;
+	const struct retention_config *keep = &run->super->config.retention;
+	const char *source = run->config->name;
+	const struct plan_result *r = &a->plan.result;
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+	unsigned dropped = 0;
+
+	LP_TRY(flush(a, err));
+	LP_TRY(lp_tx_begin(db, &tx, err));
+	LP_TRY(lp_revision_set_state(db, a->revision.id,
+				     r->complete ? LP_REVISION_APPLIED
+				     : r->stopped.code != LP_OK ? LP_REVISION_FAILED
+								: LP_REVISION_INCOMPLETE,
+				     r->stopped.code != LP_OK ? r->stopped.msg
+							      : lp_buf_text(&run->problems),
+				     lp_wall_s(), err));
+	LP_TRY(lp_state_set_complete(db, source, r->complete, err));
+	LP_TRY(lp_journal_clear(db, source, err));
+	LP_TRY(lp_revision_gc(db, source, (uint64_t)keep->bytes, (unsigned)keep->revisions, 0,
+			      &dropped, err));
+	return lp_tx_commit(&tx, err);
+}
+
+static void finish(struct source_run *run)
+{
+	const struct plan_result *r = &run->applying->plan.result;
+	struct err err = {0};
+
+	make_tally(run);
+	if (r->stopped.code != LP_OK)
+		lp_progress(run, "stopped: %s", r->stopped.msg);
+	if (store_end(run, &err) != LP_OK) {
+		store_failed(run, "write the end of the apply", &err);
+		return;
+	}
+	tell_end(run, r->complete ? "applied" : r->stopped.code != LP_OK ? "failed" : "incomplete");
+	run->incomplete = !r->complete;
+	run->rebuilt = false;
+	if (r->complete)
+		run->apply_delay_ms = 0;
+	else
+		back_off(run);
+	clean_up(run);
+	lp_feed(run, CYCLE_APPLIED);
+}
+
+/* --- the store, before and after each object --- */
+
+/* One more row for the batch: begins its transaction, and ends it when the batch is full. */
+static enum lp_code open_batch(struct source_run *run, struct err *err)
+{
+	struct applying *a = run->applying;
+
+	if (a->rows == BATCH_ROWS)
+		LP_TRY(flush(a, err));
+	if (!a->rows)
+		LP_TRY(lp_tx_begin(run->super->db, &a->tx, err));
+	a->rows++;
+	return LP_OK;
+}
+
+/* Where an object whose scope was not known at rendering really is, now that its kind is. */
+static enum lp_code settle_namespace(struct source_run *run, struct stored_key *key,
+				     enum scope scope, struct err *err)
+{
+	struct stored_kind kind;
+
+	if (scope != SCOPE_UNKNOWN || key->ns[0])
+		return LP_OK;
+	enum lp_code code =
+		lp_kind_get(run->super->db, key->group, key->kind, "", &kind, err);
+	if (code == LP_OK && kind.namespaced)
+		return lp_copy(key->ns, sizeof(key->ns), run->config->ns, err);
+	return code == LP_NOT_FOUND ? LP_OK : code;
+}
+
+static enum lp_code put_row(struct source_run *run, const struct stored_object *object,
+			    const struct event *event, struct err *err)
+{
+	struct inventory_row row = {.key = object->key,
+				    .scope = object->scope,
+				    .stage = object->stage,
+				    .wave = object->wave,
+				    .kind_order = object->kind_order,
+				    .state = LP_INVENTORY_PENDING};
+
+	LP_TRY(lp_copy(row.source, sizeof(row.source), run->config->name, err));
+	LP_TRY(settle_namespace(run, &row.key, (enum scope)object->scope, err));
+	if (event) {
+		row.state = LP_INVENTORY_APPLIED;
+		row.revision = run->applying->revision.id;
+		memcpy(row.digest, object->digest, sizeof(row.digest));
+		memcpy(row.live, &event->live, sizeof(row.live));
+		LP_TRY(lp_copy(row.uid, sizeof(row.uid), event->uid, err));
+	}
+	LP_TRY(open_batch(run, err));
+	return lp_inventory_put(run->super->db, &row, err);
+}
+
+/* Before the first write: the intent, and a row for each object that may come to be. */
+static enum lp_code begin_journal(struct source_run *run, struct err *err)
+{
+	struct applying *a = run->applying;
+	struct db *db = run->super->db;
+	struct object_cursor objects = LP_OBJECTS(a->revision.id);
+	struct intent intent = {.operation = LP_OP_APPLY,
+				.revision = a->revision.id,
+				.started_s = lp_wall_s()};
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+	struct inventory_row row;
+	enum lp_code code;
+
+	LP_TRY(lp_tx_begin(db, &tx, err));
+	LP_TRY(lp_journal_begin(db, run->config->name, &intent, err));
+	if (a->revision.state != LP_REVISION_APPLIED)
+		LP_TRY(lp_revision_set_state(db, a->revision.id, LP_REVISION_APPLYING, "",
+					     lp_wall_s(), err));
+	while ((code = lp_object_next(db, &objects, err)) == LP_OK) {
+		struct stored_key key = objects.at.key;
+		if (objects.at.scope == SCOPE_UNKNOWN)
+			continue; /* nothing can be made before its kind is there */
+		code = lp_inventory_get(db, run->config->name, &key, &row, err);
+		if (code == LP_NOT_FOUND)
+			code = put_row(run, &objects.at, NULL, err);
+		if (code != LP_OK)
+			return code;
+	}
+	if (code != LP_NOT_FOUND)
+		return code;
+	LP_TRY(flush(a, err));
+	return lp_tx_commit(&tx, err);
+}
+
+static enum lp_code get_object(struct source_run *run, const struct plan_object *object,
+			       struct stored_object *ret, struct err *err)
+{
+	struct stored_key key;
+
+	lp_key_to_store(&object->key, &key);
+	return lp_object_get(run->super->db, run->applying->revision.id, &key, ret, err);
+}
+
+/* --- what people are told of each object --- */
+
+static void tell_problem(struct source_run *run, enum step_kind kind,
+			 const struct plan_object *object, const char *message)
+{
+	struct stored_object stored;
+	char key[LP_KEY_TEXT], text[LP_ERR_MAX + LP_KEY_TEXT + LP_ORIGIN_MAX];
+	struct err err = {0};
+
+	lp_object_key_text(&object->key, key);
+	if (kind != STEP_PRUNE && get_object(run, object, &stored, &err) == LP_OK)
+		snprintf(text, sizeof(text), "%s:%u: %s: %s", stored.file, stored.line, key,
+			 message);
+	else
+		snprintf(text, sizeof(text), "%s %s: %s", lp_step_kind_name(kind), key, message);
+	lp_log(LOG_LEVEL_WARN, "object-failed", "source", run->config->name, "problem", text, NULL);
+	lp_progress(run, "  %s", text);
+	if (lp_buf_printf(&run->problems, &err, "%s\n", text) != LP_OK)
+		return; /* enough is told; the log has them all */
+}
+
+static void tell_done(struct source_run *run, const struct plan_object *object,
+		      const struct event *event)
+{
+	struct applying *a = run->applying;
+	char key[LP_KEY_TEXT];
+	bool quiet = event->outcome == OUTCOME_UNCHANGED || event->outcome == OUTCOME_NONE;
+
+	a->done++;
+	lp_object_key_text(&object->key, key);
+	lp_log(quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, lp_outcome_name(event->outcome), "source",
+	       run->config->name, "object", key, "message", event->message, NULL);
+	if (lp_boot_ms() - a->told_ms < 1000)
+		return;
+	a->told_ms = lp_boot_ms();
+	lp_progress(run, "%s: %u of %u", lp_plan_phase_name(a->plan.phase), a->done,
+		    a->revision.objects);
+}
+
+/* --- the plan --- */
+
+static enum lp_code record(struct source_run *run, enum step_kind kind,
+			   const struct plan_object *object, const struct event *event,
+			   struct err *err)
+{
+	struct stored_object stored;
+	struct stored_key key;
+
+	if (kind == STEP_PRUNE) {
+		lp_key_to_store(&object->key, &key);
+		LP_TRY(open_batch(run, err));
+		return lp_inventory_delete(run->super->db, run->config->name, &key, err);
+	}
+	LP_TRY(get_object(run, object, &stored, err));
+	return put_row(run, &stored, event, err);
+}
+
+static void take_plan_event(struct source_run *run, const struct event *event)
+{
+	struct applying *a = run->applying;
+	const struct plan_object *object = NULL;
+	enum step_kind kind = STEP_CONNECT;
+	struct err err = {0};
+	enum plan_verdict verdict =
+		lp_plan_event(&a->plan, event, lp_boot_ms(), &kind, &object);
+
+	if (!a->plan.away) {
+		a->since_ms = 0;
+		lp_cluster_reached(run->super, "");
+	} else {
+		lp_cluster_reached(run->super, event->message);
+		snprintf(a->away, sizeof(a->away), "%s", event->message);
+		if (!a->since_ms)
+			a->since_ms = lp_boot_ms();
+	}
+	if (verdict == PLAN_SETTLED && object && event->kind != EVENT_DONE)
+		tell_problem(run, kind, object, event->message);
+	else if (verdict == PLAN_SETTLED && object && kind != STEP_WAIT) {
+		tell_done(run, object, event);
+		if (record(run, kind, object, event, &err) != LP_OK) {
+			store_failed(run, "write the inventory", &err);
+			return;
+		}
+	}
+	pump(run);
+}
+
+static enum lp_code send_step(struct source_run *run, struct step *step,
+			      const struct plan_object *object, struct err *err)
+{
+	LP_AUTO(lp_buf_free) struct buf body = LP_BUF(LP_OBJECT_BYTES);
+	struct stored_object stored;
+
+	if (step->kind == STEP_APPLY) {
+		LP_TRY(get_object(run, object, &stored, err));
+		LP_TRY(lp_object_body(run->super->db, run->config->name, &stored, &body, err));
+		step->body = LP_SLICE_OF(&body);
+	}
+	lp_link_deadline(&run->super->cluster.link, SILENCE_MS);
+	return lp_cluster_step(run->super, step, err);
+}
+
+static void set_wake(struct source_run *run)
+{
+	struct applying *a = run->applying;
+	int64_t wake_ms = lp_plan_wake_ms(&a->plan);
+
+	if (wake_ms != INT64_MAX)
+		lp_loop_timer_set(run->super->loop, &a->wake, wake_ms);
+}
+
+/* Sends what the plan gives until it holds or ends. */
+static void pump(struct source_run *run)
+{
+	struct applying *a = run->applying;
+	const struct plan_object *object = NULL;
+	enum plan_answer answer = PLAN_STEP;
+	struct err err = {0};
+
+	if (a->since_ms && lp_boot_ms() - a->since_ms > AWAY_MS) {
+		away(run, a->away);
+		return;
+	}
+	while (answer == PLAN_STEP) {
+		struct step step;
+		enum lp_code code =
+			lp_plan_next(&a->plan, lp_boot_ms(), &answer, &step, &object, &err);
+		if (code == LP_OK && answer == PLAN_STEP)
+			code = send_step(run, &step, object, &err);
+		if (code != LP_OK) {
+			store_failed(run, "read the revision", &err);
+			return;
+		}
+	}
+	if (answer == PLAN_END)
+		finish(run);
+	else
+		set_wake(run);
+}
+
+static void begin_plan(struct source_run *run)
+{
+	struct applying *a = run->applying;
+	unsigned in_flight = 2 * (unsigned)run->super->config.cluster.concurrency;
+	struct plan_policy policy = {
+		.prune = !run->rebuilt,
+		.allow_empty = run->config->allow_empty,
+		.in_flight = in_flight < LP_PLAN_ITEMS ? in_flight : LP_PLAN_ITEMS,
+		.tries = TRIES,
+	};
+	struct err err = {0};
+
+	a->part = PART_PLAN;
+	if (lp_copy(policy.source, sizeof(policy.source), run->config->name, &err) != LP_OK ||
+	    lp_copy(policy.default_ns, sizeof(policy.default_ns), run->config->ns, &err) != LP_OK ||
+	    begin_journal(run, &err) != LP_OK) {
+		store_failed(run, "begin the apply", &err);
+		return;
+	}
+	a->walks = (struct walks){.db = run->super->db,
+				  .source = run->config->name,
+				  .revision = a->revision.id,
+				  .default_ns = run->config->ns};
+	struct plan_reader reader = lp_walks_reader(&a->walks);
+	lp_plan_begin(&a->plan, &policy, &reader);
+	lp_buf_clear(&run->problems);
+	lp_progress(run, "applying revision %" PRId64 ": %u objects", a->revision.id,
+		    a->revision.objects);
+	pump(run);
+}
+
+/* --- before the plan --- */
+
+static enum lp_code send_single(struct source_run *run, enum step_kind kind, uint64_t id,
+				struct err *err)
+{
+	struct step step = {.id = id, .kind = kind};
+
+	LP_TRY(lp_copy(step.source, sizeof(step.source), run->config->name, err));
+	LP_TRY(lp_cluster_start(run->super, err));
+	lp_link_deadline(&run->super->cluster.link, SILENCE_MS);
+	return lp_cluster_step(run->super, &step, err);
+}
+
+static void send_or_give_up(struct source_run *run, enum step_kind kind, uint64_t id)
+{
+	struct err err = {0};
+
+	if (send_single(run, kind, id, &err) != LP_OK)
+		away(run, err.msg);
+}
+
+static void connected(struct source_run *run)
+{
+	struct applying *a = run->applying;
+	unsigned known = 0;
+	struct err err = {0};
+
+	lp_cluster_reached(run->super, "");
+	a->since_ms = 0;
+	if (lp_kinds_replace(run->super->db, a->kinds.list, a->kinds.len, &err) != LP_OK ||
+	    lp_inventory_count(run->super->db, run->config->name, &known, &err) != LP_OK) {
+		store_failed(run, "store the kinds", &err);
+		return;
+	}
+	lp_kind_list_free(&a->kinds);
+	if (a->learning) {
+		clean_up(run);
+		lp_feed(run, CYCLE_LEARNED);
+	} else if (!known) {
+		/* A first start, or an inventory that was lost: the labels are the truth. */
+		a->part = PART_RECOVER;
+		send_or_give_up(run, STEP_RECOVER, RECOVER_ID);
+	} else {
+		begin_plan(run);
+	}
+}
+
+static void not_connected(struct source_run *run, const struct event *event)
+{
+	struct applying *a = run->applying;
+	int64_t patience_ms = a->learning ? LEARN_AWAY_MS : AWAY_MS;
+	int64_t wait_ms = event->retry_after_ms > CONNECT_AGAIN_MS ? event->retry_after_ms
+								     : CONNECT_AGAIN_MS;
+
+	lp_cluster_reached(run->super, event->message);
+	lp_kind_list_free(&a->kinds);
+	if (!a->since_ms)
+		a->since_ms = lp_boot_ms();
+	if (event->kind == EVENT_FAILED || lp_boot_ms() + wait_ms - a->since_ms > patience_ms)
+		away(run, event->message);
+	else
+		lp_loop_timer_set(run->super->loop, &a->wake, lp_boot_ms() + wait_ms);
+}
+
+/* One object that carries our label goes into the inventory. */
+static enum lp_code take_found(struct source_run *run, const struct event *event, struct err *err)
+{
+	struct inventory_row row = {.scope = event->key.ns[0] ? SCOPE_NAMESPACED : SCOPE_CLUSTER,
+				    .stage = STAGE_REST,
+				    .state = LP_INVENTORY_APPLIED};
+
+	lp_key_to_store(&event->key, &row.key);
+	LP_TRY(lp_copy(row.source, sizeof(row.source), run->config->name, err));
+	LP_TRY(lp_copy(row.uid, sizeof(row.uid), event->uid, err));
+	run->rebuilt = true;
+	LP_TRY(open_batch(run, err));
+	return lp_inventory_put(run->super->db, &row, err);
+}
+
+static void recovered(struct source_run *run)
+{
+	struct err err = {0};
+
+	if (run->rebuilt)
+		lp_log(LOG_LEVEL_WARN, "inventory-recovered", "source", run->config->name, "next",
+		       "nothing is pruned in this cycle", NULL);
+	if (flush(run->applying, &err) != LP_OK)
+		store_failed(run, "store the inventory", &err);
+	else
+		begin_plan(run);
+}
+
+static void wake(void *ctx)
+{
+	struct source_run *run = ctx;
+
+	if (run->applying->part == PART_PLAN)
+		pump(run);
+	else if (run->applying->part == PART_CONNECT)
+		send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
+	else
+		send_or_give_up(run, STEP_RECOVER, RECOVER_ID);
+}
+
+enum lp_code lp_applying_event(struct source_run *run, const struct event *event, struct err *err)
+{
+	struct applying *a = run->applying;
+	struct err store_err = {0};
+
+	if (!a)
+		return LP_OK; /* of a plan that was given up */
+	lp_link_deadline(&run->super->cluster.link, SILENCE_MS);
+	if (event->kind == EVENT_KIND && event->id == CONNECT_ID)
+		return lp_kind_list_add(&a->kinds, event, err);
+	if (event->kind == EVENT_KIND)
+		return LP_OK; /* a CRD of this plan; the next CONNECT tells it with all others */
+	if (event->kind == EVENT_FOUND) {
+		if (take_found(run, event, &store_err) != LP_OK)
+			store_failed(run, "store the inventory", &store_err);
+		return LP_OK;
+	}
+	if (event->id != CONNECT_ID && event->id != RECOVER_ID)
+		take_plan_event(run, event);
+	else if (event->kind != EVENT_DONE)
+		not_connected(run, event);
+	else if (event->id == CONNECT_ID)
+		connected(run);
+	else
+		recovered(run);
+	return LP_OK;
+}
+
+static bool begin(struct source_run *run, bool learning)
+{
+	struct applying *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return false;
+	a->learning = learning;
+	a->wake = (struct timer){.fire = wake, .ctx = run};
+	run->applying = a;
+	return true;
+}
+
+void lp_learning_start(struct source_run *run)
+{
+	struct stored_kind kind;
+	struct err err = {0};
+
+	/* What we know is enough, unless it was not enough last time. */
+	bool known = lp_kind_nth(run->super->db, 0, &kind, &err) == LP_OK && !run->incomplete;
+	if (known || !begin(run, true)) {
+		lp_feed(run, CYCLE_LEARNED);
+		return;
+	}
+	send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
+}
+
+void lp_applying_start(struct source_run *run)
+{
+	struct source_state state = lp_stored_state(run);
+	struct err err = {0};
+
+	if (!state.desired) {
+		lp_feed(run, CYCLE_APPLIED);
+		return;
+	}
+	if (!begin(run, false)) {
+		lp_outcome(run, 2, "out of memory");
+		lp_feed(run, CYCLE_AWAY);
+		return;
+	}
+	if (lp_revision_get(run->super->db, run->config->name, state.desired,
+			    &run->applying->revision, &err) != LP_OK) {
+		store_failed(run, "read the revision", &err);
+		return;
+	}
+	send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_SUPERVISOR_WALKS_H
+#define LIMPET_AGENT_SUPERVISOR_WALKS_H
+/* The door store -> plan: what the plan walks over, from the store's cursors. */
+#include "agent/cluster/plan.h"
+#include "store/inventory.h"
+#include "store/object.h"
+
+#define LP_WALK_KINDS_MAX 2048 /* different (kind, namespace) of one source; more is LP_LIMIT */
+
+struct walks {
+	struct db *db;	    /* borrowed, as is source */
+	const char *source;
+	int64_t revision;
+	const char *default_ns;
+	struct object_cursor desired;
+	struct inventory_cursor removed, inventory;
+	bool desired_ended; /* of WALK_KINDS: the inventory comes second */
+	uint64_t *seen;	    /* owned; digests of the kinds given so far */
+	size_t seen_count;
+};
+
+/* A reader over the revision and the inventory of source; free with lp_walks_free. */
+struct plan_reader lp_walks_reader(struct walks *walks);
+void lp_walks_free(struct walks *walks); /* {0} is fine */
+
+/* The two keys are one type in two layers. */
+void lp_key_from_store(const struct stored_key *from, struct object_key *to);
+void lp_key_to_store(const struct object_key *from, struct stored_key *to);
+#endif
