@@ -10,6 +10,15 @@
 #include "platform/limits.h"
 #include "platform/wire.h"
 
+/* The frames of the fetch role. */
+enum fetch_frame {
+	FETCH_REQUEST = 1, /* to the role: struct fetch_request; one at a time */
+	FETCH_RESULT,      /* struct fetched */
+	FETCH_ERROR, /* u8 enum lp_code, i64 what the server asks to wait in ms (-1: nothing), str
+		      */
+	FETCH_PROGRESS, /* u64 bytes of the pack so far, u64 its objects; about once a second */
+};
+
 /* What the supervisor asks the fetch role for: one poll, and the fetch when the tip is news. */
 struct fetch_request {
 	char source[LP_SOURCE_NAME_MAX];
@@ -17,19 +26,21 @@ struct fetch_request {
 	char ref[LP_REF_MAX]; /* "refs/heads/site/berlin" */
 	char ca_file[LP_PATH_MAX];
 	char credentials_file[LP_PATH_MAX]; /* "user:password", one line; "" none */
-	char objects[LP_PATH_MAX];	    /* folder of the source's object store */
-	struct oid accepted;		    /* zero: nothing accepted yet */
-	struct oid skip;		    /* a refused tip that need not be fetched again; zero: none */
-	uint64_t max_pack_bytes;
-	int64_t deadline_ms; /* for all of it */
-	bool again;	     /* fetch even when the tip equals accepted (its objects are missing) */
+	char objects[LP_PATH_MAX];          /* folder of the source's object store */
+	struct oid accepted;                /* zero: nothing accepted yet */
+	struct oid skip;          /* a refused tip that need not be fetched again; zero: none */
+	uint64_t max_pack_bytes;  /* 0: LP_PACK_BYTES, which is also the most */
+	uint64_t max_store_bytes; /* a larger object store is replaced; 0: the default */
+	int64_t deadline_ms;      /* for all of it */
+	bool again; /* fetch even when the tip equals accepted (its objects are missing) */
 };
 
 struct fetched {
 	char source[LP_SOURCE_NAME_MAX];
 	struct oid tip;
-	bool unchanged;	  /* the tip is accepted or skip; nothing was fetched */
-	bool ancestry;	  /* the commits between accepted and tip are there, or all that the bound allows */
+	bool unchanged; /* the tip is accepted or skip; nothing was fetched */
+	bool ancestry;  /* the commits between accepted and tip are there, or all that the bound
+			   allows */
 	char quarantine[LP_PATH_MAX]; /* folder with the new pack; "" when unchanged */
 	uint64_t sent_bytes, received_bytes;
 };
