@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fixtures themselves: what the other tests take for granted."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from support.gitserver import GitServer
-from support.pss import family, measured
+from support.goprograms import BuildFailed, programs
 from support.processes import end_recorded, record, spawn
+from support.pss import family, measured
 from support.sessions import is_running, start_time
 from support.sitefiles import demo_site, keys, objects, synthetic, synthetic_files
 from support.siterepo import KEY_TYPES, make_key, write_allowed_signers
@@ -170,8 +173,12 @@ def test_what_a_site_leaves_in_the_cluster_is_removed(site):
     kinds = {resource.kind for resource, _ in site.cluster.leftovers(site.prefix)}
     assert kinds == {"Namespace", "PriorityClass", "CustomResourceDefinition", "ClusterRole",
                      "ClusterRoleBinding"}
-    site.cluster.remove_all(site.prefix)
-    assert site.cluster.leftovers(site.prefix) == []
+    # A namespace takes half a minute to go, as on k3s: it is enough to see that it goes.
+    site.cluster.remove_all(site.prefix, wait=False)
+    wait_until(lambda: {r.kind for r, _ in site.cluster.leftovers(site.prefix)} <= {"Namespace"},
+               "everything but the namespaces to be gone")
+    namespace = site.get("namespace", site.namespace)
+    assert namespace is None or namespace["status"]["phase"] == "Terminating"
 
 
 def test_an_image_tagged_broken_never_becomes_ready(own_controlplane):
@@ -182,7 +189,6 @@ def test_an_image_tagged_broken_never_becomes_ready(own_controlplane):
 
 
 def test_synthetic_objects_have_the_promised_sizes_and_are_accepted(site):
-    import json
     made = synthetic(100, site.prefix)
     sizes = [len(json.dumps(manifest)) for manifest in made[1:]]
     assert 500 <= min(sizes) and max(sizes) <= 4096 and len({m["kind"] for m in made[1:]}) == 5
@@ -236,6 +242,22 @@ def test_down_ends_what_up_recorded_and_no_stranger(tmp_path):
     foreign.kill()
 
 
+@pytest.mark.parametrize("harm, complaint", [
+    (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"!"), "is not what was built"),
+    (lambda path: path.unlink(), "is missing"),
+])
+def test_a_harmed_program_in_the_cache_is_named_and_not_run(tmp_path, monkeypatch, harm, complaint):
+    built = programs(["kubectl"])
+    copy = tmp_path / "controlplane" / built.name
+    copy.mkdir(parents=True)
+    for name in ("kubectl", "MANIFEST"):
+        shutil.copy(built / name, copy)
+    harm(copy / "kubectl")
+    monkeypatch.setenv("LIMPET_CACHE", str(tmp_path))
+    with pytest.raises(BuildFailed, match=f"{copy}/kubectl {complaint}.*remove the folder"):
+        programs(["kubectl"])
+
+
 def test_the_git_server_goes_up_and_down_by_hand(tmp_path):
     up = subprocess.run([TESTS / "gitserver/up", tmp_path / "g"], capture_output=True, text=True)
     assert "https://127.0.0.1:" in up.stdout, up.stderr
@@ -251,7 +273,7 @@ def test_the_git_server_goes_up_and_down_by_hand(tmp_path):
     (signal.SIGINT, "own_controlplane gitserver"),
 ])
 def test_nothing_is_left_of_a_killed_test_run(tmp_path, number, fixtures):
-    ready = tmp_path / "ready"
+    ready, started = tmp_path / "ready", {}
     env = {**os.environ, "KILLED_RUN_READY": str(ready), "KILLED_RUN_FIXTURES": fixtures}
     env.pop("LIMPET_TEST_KEEP", None)
     with open(tmp_path / "out", "wb") as out:
@@ -261,7 +283,7 @@ def test_nothing_is_left_of_a_killed_test_run(tmp_path, number, fixtures):
     try:
         wait_until(ready.exists, "the inner run", 120, abort=lambda: _still_runs(tests, tmp_path))
         scratch = Path(ready.read_text())
-        started = {pid: start_time(pid) for pid in family(tests.pid)}
+        started.update((pid, start_time(pid)) for pid in family(tests.pid))
         assert len(started) >= (12 if "control" in fixtures else 8) and scratch.exists()
         # As the terminal does it at Ctrl-C: to the whole group.
         os.killpg(tests.pid, number)
@@ -271,6 +293,9 @@ def test_nothing_is_left_of_a_killed_test_run(tmp_path, number, fixtures):
         wait_until(lambda: not scratch.exists(), "its folder to be removed", 10)
     finally:
         tests.kill()
+        for pid, start in started.items():
+            if is_running(pid, start):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _still_runs(tests, folder):

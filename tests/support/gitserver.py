@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from support.pki import Authority
+from support.pki import Authority, Certificate
 from support.processes import free_port, record, spawn
 from support.waiting import wait_until
 
@@ -264,7 +264,12 @@ class GitServer:
             name="nginx", folder=self.folder, detached=self.detached)
         wait_until(self._answers, "nginx", 10, 0.01, self._check_nginx)
         if self.detached:
-            record([self._backend, self._nginx], self.folder / "processes.json")
+            record(self.processes, self.folder / "processes.json")
+
+    @property
+    def processes(self):
+        """The processes that run now."""
+        return [process for process in (self._backend, self._nginx) if process is not None]
 
     def _check_nginx(self):
         if not self._nginx.is_running():
@@ -285,14 +290,17 @@ class GitServer:
         authority = self._stranger if kind == "other-ca" else self._authority
         hosts = ["DNS:git.example.net"] if kind == "other-host" else ["IP:127.0.0.1",
                                                                       "DNS:localhost"]
-        return authority.issue(f"server-{kind}-{key}", "git", hosts=hosts, kind=key,
+        file = f"server-{kind}-{key}"
+        known = Certificate(authority.folder / f"{file}.crt", authority.folder / f"{file}.key")
+        if known.cert.exists():
+            return known
+        return authority.issue(file, "git", hosts=hosts, kind=key,
                                expired=kind == "expired")
 
     def stop(self):
         """Ends it: connections are refused. `start` brings it back as it was."""
-        for process in (self._nginx, self._backend):
-            if process is not None:
-                process.kill()
+        for process in self.processes:
+            process.kill()
         self._nginx = self._backend = None
 
     def __enter__(self):

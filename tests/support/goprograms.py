@@ -6,6 +6,7 @@ folder in the cache is named by a hash over those, this recipe and Go's version;
 MANIFEST in it, in the format of sha256sum, is checked before a program is used.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -69,8 +70,9 @@ def _environment(program):
     return env
 
 
-def _folder():
-    """The folder in the cache for this very recipe."""
+@functools.cache
+def _recipe():
+    """A hash over everything that decides what comes out of the build."""
     digest = hashlib.sha256()
     for module in sorted({program.module for program in PROGRAMS}):
         for name in ("go.mod", "go.sum"):
@@ -80,7 +82,7 @@ def _folder():
         [_go(), "env", "GOVERSION", "GOHOSTOS", "GOHOSTARCH"], cwd=MODULE,
         env=_environment(PROGRAMS[0]), check=True, capture_output=True).stdout
     digest.update(version)
-    return cache_root() / "controlplane" / digest.hexdigest()[:16]
+    return digest.hexdigest()[:16]
 
 
 def _manifest(folder):
@@ -135,7 +137,9 @@ def programs(names=None):
     Each program is verified once in the life of the process.
     """
     wanted = [p for p in PROGRAMS if names is None or p.name in names]
-    folder = _folder()
+    folder = cache_root() / "controlplane" / _recipe()
+    if all((folder, program.name) in _verified for program in wanted):
+        return folder
     with locked(folder):
         known = _manifest(folder)
         missing = [p for p in wanted if p.name not in known]

@@ -48,7 +48,7 @@ def is_running(pid, start):
 
 def _inside(pid, folder):
     try:
-        cwd = os.readlink(f"/proc/{pid}/cwd")
+        cwd = os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
     except OSError:
         return False
     return os.path.commonpath([cwd, folder]) == folder
