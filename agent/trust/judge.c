@@ -284,11 +284,15 @@ enum lp_code lp_trust_judge(const struct trust_policy *policy, const struct oid 
 	LP_TRY(code);
 	t.object = LP_SLICE_OF(&bytes);
 	LP_TRY(judge_tip(policy, &t, ret, err));
-	if (ret->verdict == VERDICT_ACCEPTED)
-		LP_TRY(judge_direction(policy, &t, floor, read, ctx, ret, err));
-	if (ret->verdict == VERDICT_ACCEPTED)
+	if (ret->verdict != VERDICT_ACCEPTED)
+		return LP_OK;
+	code = judge_direction(policy, &t, floor, read, ctx, ret, err);
+	if (code != LP_OK)
+		ret->verdict =
+			VERDICT_MALFORMED; /* a caller that forgets the code accepts nothing */
+	else if (ret->verdict == VERDICT_ACCEPTED)
 		fill_verified(&t, ret);
-	return LP_OK;
+	return code;
 }
 
 enum lp_code lp_trust_judge_bytes(const struct trust_policy *policy, struct slice object,
