@@ -6,6 +6,7 @@
  * some KiB in size. Reading a document adds to a table; who asks for it and
  * when is told in connect.c.
  */
+#include "agent/cluster/limits.h"
 #include "agent/cluster/step.h"
 #include "platform/arena.h"
 
@@ -37,7 +38,7 @@ struct api_table {
 	size_t group_count;
 };
 
-#define LP_API_TABLE ((struct api_table){.arena = LP_ARENA(LP_DISCOVERY_MEMORY)})
+#define LP_API_TABLE ((struct api_table){.arena = {.max_bytes = LP_DISCOVERY_MEMORY}})
 
 void lp_api_free(struct api_table *table); /* {0} is fine; for LP_AUTO */
 

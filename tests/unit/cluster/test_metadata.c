@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/cluster/metadata.h"
+#include "tests/unit/check.h"
+
+#define ENTRY(time, fields)                                                                        \
+	"{\"manager\":\"limpet\",\"operation\":\"Apply\",\"apiVersion\":\"v1\",\"time\":\"" time     \
+	"\",\"fieldsType\":\"FieldsV1\",\"fieldsV1\":" fields "}"
+#define OBJECT(rv, entries)                                                                        \
+	"{\"kind\":\"PartialObjectMetadata\",\"metadata\":{\"name\":\"till\",\"namespace\":\"shop\","\
+	"\"uid\":\"u-1\",\"resourceVersion\":\"" rv "\",\"generation\":3,"                         \
+	"\"labels\":{\"applyset.kubernetes.io/part-of\":\"x\"},\"annotations\":{\"a/b\":\"c\"},"   \
+	"\"managedFields\":[" entries "]}}"
+
+static struct slice text(const char *json)
+{
+	return (struct slice){(const uint8_t *)json, strlen(json)};
+}
+
+static struct metadata read(const char *json)
+{
+	struct metadata m;
+
+	CHECK_OK(lp_metadata_read(text(json), &m, &err));
+	return m;
+}
+
+static void an_answer_gives_key_uid_version_and_our_entry(void)
+{
+	struct metadata m = read(OBJECT("77", "{\"manager\":\"kubectl\",\"operation\":\"Update\"},"
+					ENTRY("2026-11-21T08:00:00Z", "{\"f:data\":{}}")));
+	static const uint8_t none[LP_LIVE_ENTRY];
+
+	CHECK_STR(m.name, "till");
+	CHECK_STR(m.ns, "shop");
+	CHECK_STR(m.uid, "u-1");
+	CHECK_STR(m.live.version, "77");
+	CHECK(m.live.generation == 3);
+	CHECK(m.applied_s == 1795248000);
+	CHECK(memcmp(m.live.entry, none, sizeof(none)) != 0);
+	CHECK(!m.deleting);
+	CHECK(lp_slice_is(lp_metadata_label(&m, LP_PART_OF_LABEL), "\"x\""));
+	CHECK(lp_slice_is(lp_metadata_annotation(&m, "a/b"), "\"c\""));
+	CHECK(lp_metadata_annotation(&m, "a").len == 0);
+}
+
+static void entries_of_others_are_not_ours(void)
+{
+	static const uint8_t none[LP_LIVE_ENTRY];
+	static const char *const others[] = {
+		OBJECT("1", ""),
+		OBJECT("1", "{\"manager\":\"limpet\",\"operation\":\"Update\",\"time\":\"x\"}"),
+		OBJECT("1", "{\"manager\":\"limpet-applyset\",\"operation\":\"Apply\"}"),
+		OBJECT("1", "{\"manager\":\"limpet\",\"operation\":\"Apply\",\"subresource\":\"status\"}"),
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct metadata m = read(others[i]);
+		CHECK(memcmp(m.live.entry, none, sizeof(none)) == 0);
+		CHECK(m.applied_s == 0);
+	}
+}
+
+static void an_answer_without_a_uid_is_refused(void)
+{
+	struct metadata m;
+
+	CHECK_CODE(lp_metadata_read(text("{\"kind\":\"Status\",\"metadata\":{}}"), &m, &err),
+		   LP_REJECTED, "is no object: {\"kind\":\"Status\"");
+	CHECK_CODE(lp_metadata_read((struct slice){0}, &m, &err), LP_REJECTED, "is no object");
+}
+
+static void an_apply_that_moved_nothing_is_told_from_one_that_did(void)
+{
+	struct live before = read(OBJECT("10", ENTRY("2026-11-21T08:00:00Z", "{}"))).live;
+	struct live same = before;
+	struct live status = read(OBJECT("11", ENTRY("2026-11-21T08:00:00Z", "{}"))).live;
+	struct live later = read(OBJECT("12", ENTRY("2026-11-21T08:00:09Z", "{}"))).live;
+	struct live fields = read(OBJECT("12", ENTRY("2026-11-21T08:00:00Z", "{\"f:a\":{}}"))).live;
+
+	CHECK(!lp_live_moved(&before, &same));
+	CHECK(!lp_live_moved(&before, &status));
+	CHECK(lp_live_moved(&before, &later));
+	CHECK(lp_live_moved(&before, &fields));
+	status.generation = 4;
+	CHECK(lp_live_moved(&before, &status));
+	/* without a generation there is nothing but the version to go by */
+	before.generation = status.generation = 0;
+	CHECK(lp_live_moved(&before, &status));
+}
+
+static const char *marked(const char *body)
+{
+	static struct buf out;
+
+	lp_buf_free(&out);
+	out = LP_BUF(100000);
+	CHECK_OK(lp_metadata_mark(text(body), "applyset-ID-v1", &out, &err));
+	return lp_buf_text(&out);
+}
+
+#define LABEL "\"applyset.kubernetes.io/part-of\":\"applyset-ID-v1\""
+
+static void the_label_is_put_into_what_labels_there_are(void)
+{
+	CHECK_STR(marked("{\"metadata\":{\"labels\":{\"a\":\"b\"},\"name\":\"x\"}}"),
+		  "{\"metadata\":{\"labels\":{" LABEL ",\"a\":\"b\"},\"name\":\"x\"}}");
+	CHECK_STR(marked("{\"metadata\":{\"labels\":{},\"name\":\"x\"}}"),
+		  "{\"metadata\":{\"labels\":{" LABEL "},\"name\":\"x\"}}");
+	CHECK_STR(marked("{\"metadata\":{\"labels\":null,\"name\":\"x\"}}"),
+		  "{\"metadata\":{\"labels\":{" LABEL "},\"name\":\"x\"}}");
+	CHECK_STR(marked("{\"metadata\":{\"name\":\"x\"}}"),
+		  "{\"metadata\":{\"labels\":{" LABEL "},\"name\":\"x\"}}");
+	CHECK_STR(marked("{\"metadata\":{}}"), "{\"metadata\":{\"labels\":{" LABEL "}}}");
+}
+
+static void labels_of_a_template_or_in_a_string_are_left_alone(void)
+{
+	CHECK_STR(marked("{\"data\":{\"metadata\":\"{\\\"labels\\\":{}}\"},\"metadata\":{"
+			 "\"annotations\":{\"labels\":\"x\"},\"name\":\"x\"},\"spec\":{\"template\":{"
+			 "\"metadata\":{\"labels\":{\"app\":\"x\"}}}}}"),
+		  "{\"data\":{\"metadata\":\"{\\\"labels\\\":{}}\"},\"metadata\":{\"labels\":{" LABEL
+		  "},\"annotations\":{\"labels\":\"x\"},\"name\":\"x\"},\"spec\":{\"template\":{"
+		  "\"metadata\":{\"labels\":{\"app\":\"x\"}}}}}");
+}
+
+static void an_object_that_cannot_be_marked_is_refused(void)
+{
+	struct buf out = LP_BUF(1000);
+
+	CHECK_CODE(lp_metadata_mark(text("{\"metadata\":{\"labels\":{"
+					 "\"applyset.kubernetes.io/part-of\":\"mine\"}}}"),
+				    "id", &out, &err),
+		   LP_REJECTED, "which limpet sets itself");
+	CHECK_CODE(lp_metadata_mark(text("{\"metadata\":{\"labels\":[]}}"), "id", &out, &err),
+		   LP_REJECTED, "labels is not an object");
+	CHECK_CODE(lp_metadata_mark(text("{\"kind\":\"x\"}"), "id", &out, &err), LP_REJECTED,
+		   "no metadata");
+	CHECK_CODE(lp_metadata_mark(text("{\"metadata\":{}"), "id", &out, &err), LP_REJECTED,
+		   "not JSON");
+	CHECK_CODE(lp_metadata_mark(text("[]"), "id", &out, &err), LP_REJECTED, "not JSON");
+	CHECK(out.len == 0);
+	out.max = 20;
+	CHECK_CODE(lp_metadata_mark(text("{\"metadata\":{}}"), "id", &out, &err), LP_LIMIT, "20");
+	lp_buf_free(&out);
+}
+
+static void versions_are_compared_as_numbers(void)
+{
+	CHECK(lp_version_newer("10", "9"));
+	CHECK(lp_version_newer("00100", "99"));
+	CHECK(!lp_version_newer("9", "10"));
+	CHECK(!lp_version_newer("7", "7"));
+	CHECK(lp_version_newer("18446744073709551617", "18446744073709551616"));
+	CHECK(!lp_version_newer("abc", "9"));
+	CHECK(!lp_version_newer("10", ""));
+}
+
+int main(void)
+{
+	TEST(an_answer_gives_key_uid_version_and_our_entry);
+	TEST(entries_of_others_are_not_ours);
+	TEST(an_answer_without_a_uid_is_refused);
+	TEST(an_apply_that_moved_nothing_is_told_from_one_that_did);
+	TEST(the_label_is_put_into_what_labels_there_are);
+	TEST(labels_of_a_template_or_in_a_string_are_left_alone);
+	TEST(an_object_that_cannot_be_marked_is_refused);
+	TEST(versions_are_compared_as_numbers);
+	return check_report();
+}

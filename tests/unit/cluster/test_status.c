@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/cluster/status.h"
+#include "tests/unit/check.h"
+
+static struct event judge(int code, const char *body, enum step_kind step_kind)
+{
+	struct step step = {.kind = step_kind};
+	struct event event = {0};
+	struct status status;
+
+	lp_status_read(code, (struct slice){(const uint8_t *)body, strlen(body)}, &status);
+	lp_status_judge(&status, &step, -1, &event);
+	return event;
+}
+
+#define STATUS(reason, message, details)                                                           \
+	"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","       \
+	"\"message\":\"" message "\",\"reason\":\"" reason "\",\"details\":{" details "}}"
+
+/* What the API server says (1.36), what becomes of the step, and what the person reads. */
+static const struct {
+	int code;
+	const char *body;
+	enum event_kind kind;
+	enum lp_code lp;
+	const char *says;
+} table[] = {
+	{409, STATUS("Conflict", "please apply your changes to the latest version", ""), EVENT_RETRY,
+	 LP_CONFLICT, "latest version"},
+	{422, STATUS("Invalid", "Job.batch \\\"m\\\" is invalid: spec.template: field is immutable", ""),
+	 EVENT_FAILED, LP_REJECTED, "field is immutable; this field cannot be changed in place"},
+	{422, STATUS("Invalid", "spec: Forbidden: updates to statefulset spec for fields other than", ""),
+	 EVENT_FAILED, LP_REJECTED, "delete the object by hand, or give it a new name"},
+	{422, STATUS("Invalid", "spec.ports[0].port: Invalid value: 99999", ""), EVENT_FAILED,
+	 LP_REJECTED, "Invalid value: 99999"},
+	{500, STATUS("InternalError", "failed to create typed patch object: .spec.x: field not declared in schema", ""),
+	 EVENT_FAILED, LP_REJECTED, ".spec.x: field not declared in schema"},
+	{500, STATUS("InternalError", "Internal error occurred: failed calling webhook", ""),
+	 EVENT_RETRY, LP_TRANSIENT, "failed calling webhook"},
+	{404, "404 page not found\n", EVENT_FAILED, LP_NOT_FOUND, "404 page not found"},
+	{404, STATUS("NotFound", "namespaces \\\"shop\\\" not found",
+		     "\"name\":\"shop\",\"kind\":\"namespaces\""),
+	 EVENT_FAILED, LP_CONFLICT, "neither in the revision nor in the cluster"},
+	{403, STATUS("Forbidden", "configmaps \\\"a\\\" is forbidden: User \\\"u\\\" cannot patch", ""),
+	 EVENT_FAILED, LP_CONFIG, "cannot patch; limpet's user needs the verbs patch and create"},
+	{403, STATUS("Forbidden", "unable to create new content in namespace shop because it is being terminated",
+		     "\"causes\":[{\"reason\":\"NamespaceTerminating\",\"message\":\"namespace shop is being terminated\",\"field\":\"metadata.namespace\"}]"),
+	 EVENT_RETRY, LP_TRANSIENT, "being terminated"},
+	{413, STATUS("RequestEntityTooLarge", "limit is 3145728", ""), EVENT_FAILED, LP_LIMIT,
+	 "3 MiB"},
+	{429, STATUS("TooManyRequests", "too many requests", ""), EVENT_RETRY, LP_TRANSIENT, "too many"},
+	{503, "", EVENT_RETRY, LP_TRANSIENT, "HTTP status 503"},
+	{504, STATUS("Timeout", "request did not complete", ""), EVENT_RETRY, LP_TRANSIENT, "complete"},
+	{400, STATUS("BadRequest", "metadata.managedFields must be nil", ""), EVENT_FAILED, LP_REJECTED,
+	 "must be nil"},
+	{415, STATUS("UnsupportedMediaType", "the body was in an unknown format", ""), EVENT_FAILED,
+	 LP_REJECTED, "unknown format"},
+	{302, "", EVENT_FAILED, LP_REJECTED, "HTTP status 302"},
+};
+
+static void every_answer_has_its_verdict(void)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct event e = judge(table[i].code, table[i].body, STEP_APPLY);
+		if (e.kind != table[i].kind || e.code != table[i].lp)
+			printf("  row %zu: %s\n", i, e.message);
+		CHECK(e.kind == table[i].kind);
+		CHECK(e.code == table[i].lp);
+		CHECK(e.status == table[i].code);
+		CHECK_HAS(e.message, table[i].says);
+	}
+}
+
+static void a_plain_mistake_is_not_told_to_be_immutable(void)
+{
+	struct event e = judge(422, STATUS("Invalid", "spec.replicas: must be positive", ""), STEP_APPLY);
+
+	CHECK(!strstr(e.message, "delete the object"));
+}
+
+static void causes_that_the_message_leaves_out_are_told(void)
+{
+	struct event e = judge(422,
+			       STATUS("Invalid", "invalid",
+				      "\"causes\":[{\"message\":\"too short\",\"field\":\"spec.a\"},"
+				      "{\"message\":\"invalid\"},{\"field\":\"spec.b\"}]"),
+			       STEP_APPLY);
+
+	CHECK_STR(e.message, "invalid; spec.a: too short");
+}
+
+static void a_long_message_is_cut_and_the_rest_dropped(void)
+{
+	char body[20000], filler[15000];
+
+	memset(filler, 'x', sizeof(filler) - 1);
+	filler[sizeof(filler) - 1] = '\0';
+	snprintf(body, sizeof(body), "{\"kind\":\"Status\",\"message\":\"%s\"}", filler);
+	struct event e = judge(422, body, STEP_APPLY);
+	CHECK(strlen(e.message) == LP_EVENT_MESSAGE - 1);
+}
+
+static void retry_after_of_the_server_wins_over_our_own(void)
+{
+	struct status status = {.code = 403, .message = "because it is being terminated"};
+	struct step step = {.kind = STEP_APPLY};
+	struct event event = {0};
+
+	lp_status_judge(&status, &step, 7000, &event);
+	CHECK(event.kind == EVENT_RETRY && event.retry_after_ms == 7000);
+	lp_status_judge(&status, &step, -1, &event);
+	CHECK(event.retry_after_ms == 2000);
+}
+
+static void only_a_404_about_no_object_means_an_unknown_kind(void)
+{
+	struct status status = {.code = 404};
+
+	CHECK(lp_status_no_kind(&status));
+	snprintf(status.name, sizeof(status.name), "shop");
+	CHECK(!lp_status_no_kind(&status));
+	status = (struct status){.code = 403};
+	CHECK(!lp_status_no_kind(&status));
+}
+
+int main(void)
+{
+	TEST(every_answer_has_its_verdict);
+	TEST(a_plain_mistake_is_not_told_to_be_immutable);
+	TEST(causes_that_the_message_leaves_out_are_told);
+	TEST(a_long_message_is_cut_and_the_rest_dropped);
+	TEST(retry_after_of_the_server_wins_over_our_own);
+	TEST(only_a_404_about_no_object_means_an_unknown_kind);
+	return check_report();
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/cluster/limits.h"
+#include "agent/cluster/step.h"
+#include "tests/unit/check.h"
+
+static struct buf out = LP_BUF(LP_FRAME_MAX + 16);
+
+/* The fields of the one frame in out. */
+static struct wire_reader frame(uint16_t type)
+{
+	CHECK(out.len >= 6);
+	return (struct wire_reader){
+		.type = type, .at = out.data + 6, .end = out.data + out.len};
+}
+
+static void a_step_crosses_whole(void)
+{
+	struct step step = {.id = 7, .kind = STEP_APPLY, .scope = SCOPE_NAMESPACED, .exact = true,
+			    .source = "site", .uid = "u-1", .default_ns = "shop",
+			    .known = {.version = "123", .generation = 4, .entry = {1, 2, 3}},
+			    .key = {"apps", "v1", "Deployment", "shop", "till"},
+			    .body = LP_SLICE("{\"a\":1}"), .timeout_ms = 5000};
+	struct wire_writer w;
+	struct step back;
+
+	lp_buf_clear(&out);
+	lp_wire_begin(&w, &out, CLUSTER_STEP);
+	lp_step_put(&w, &step);
+	CHECK_OK(lp_wire_end(&w, &err));
+	struct wire_reader r = frame(CLUSTER_STEP);
+	lp_step_take(&r, &back);
+	CHECK_OK(lp_wire_done(&r, "step", &err));
+	CHECK(lp_slice_is(back.body, "{\"a\":1}"));
+	back.body = step.body;
+	CHECK(memcmp(&back, &step, sizeof(step)) == 0);
+}
+
+static void an_event_crosses_whole(void)
+{
+	struct event event = {.id = 9, .kind = EVENT_FOUND, .outcome = OUTCOME_KEPT,
+			      .code = LP_NOT_FOUND, .status = 422, .retry_after_ms = -1,
+			      .key = {"", "v1", "Secret", "shop", "s"}, .scope = SCOPE_CLUSTER,
+			      .resource = "secrets", .verbs = 7, .preferred = true, .uid = "u",
+			      .live = {.version = "9", .generation = -1, .entry = {9}},
+			      .message = "no"};
+	struct wire_writer w;
+	struct event back;
+
+	lp_buf_clear(&out);
+	lp_wire_begin(&w, &out, CLUSTER_EVENT);
+	lp_event_put(&w, &event);
+	CHECK_OK(lp_wire_end(&w, &err));
+	struct wire_reader r = frame(CLUSTER_EVENT);
+	lp_event_take(&r, &back);
+	CHECK_OK(lp_wire_done(&r, "event", &err));
+	CHECK(memcmp(&back, &event, sizeof(event)) == 0);
+}
+
+static bool setup_is_good(unsigned concurrency, int64_t request_ms)
+{
+	struct cluster_setup setup = {.kubeconfig = "/k", .ns = "limpet-system",
+				      .concurrency = concurrency, .request_ms = request_ms};
+	struct wire_writer w;
+
+	lp_buf_clear(&out);
+	lp_wire_begin(&w, &out, CLUSTER_SETUP);
+	lp_cluster_setup_put(&w, &setup);
+	CHECK_OK(lp_wire_end(&w, &err));
+	struct wire_reader r = frame(CLUSTER_SETUP);
+	lp_cluster_setup_take(&r, &setup);
+	return lp_wire_done(&r, "setup", &err) == LP_OK;
+}
+
+static void a_setup_out_of_bounds_is_refused(void)
+{
+	CHECK(setup_is_good(1, 1000));
+	CHECK(setup_is_good(LP_CONCURRENCY_MAX, 1000));
+	CHECK(!setup_is_good(0, 1000));
+	CHECK(!setup_is_good(LP_CONCURRENCY_MAX + 1, 1000));
+	CHECK(!setup_is_good(2, 0));
+}
+
+static void words_that_no_sender_writes_are_refused(void)
+{
+	struct step step = {.kind = STEP_KIND_COUNT};
+	struct event event = {.kind = EVENT_KIND_COUNT};
+	struct wire_writer w;
+
+	lp_buf_clear(&out);
+	lp_wire_begin(&w, &out, CLUSTER_STEP);
+	lp_step_put(&w, &step);
+	CHECK_OK(lp_wire_end(&w, &err));
+	struct wire_reader r = frame(CLUSTER_STEP);
+	lp_step_take(&r, &step);
+	CHECK_CODE(lp_wire_done(&r, "step", &err), LP_REJECTED, "step");
+	CHECK(step.kind < STEP_KIND_COUNT);
+
+	lp_buf_clear(&out);
+	lp_wire_begin(&w, &out, CLUSTER_EVENT);
+	lp_event_put(&w, &event);
+	CHECK_OK(lp_wire_end(&w, &err));
+	r = frame(CLUSTER_EVENT);
+	lp_event_take(&r, &event);
+	CHECK_CODE(lp_wire_done(&r, "event", &err), LP_REJECTED, "event");
+}
+
+static void every_word_has_a_name(void)
+{
+	for (int i = 0; i < STEP_KIND_COUNT; i++)
+		CHECK(lp_step_kind_name((enum step_kind)i)[0]);
+	for (int i = 0; i < EVENT_KIND_COUNT; i++)
+		CHECK(lp_event_kind_name((enum event_kind)i)[0]);
+	for (int i = 0; i < OUTCOME_COUNT; i++)
+		CHECK(lp_outcome_name((enum outcome)i)[0]);
+}
+
+int main(void)
+{
+	TEST(a_step_crosses_whole);
+	TEST(an_event_crosses_whole);
+	TEST(a_setup_out_of_bounds_is_refused);
+	TEST(words_that_no_sender_writes_are_refused);
+	TEST(every_word_has_a_name);
+	lp_buf_free(&out);
+	return check_report();
+}
