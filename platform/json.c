@@ -557,6 +557,17 @@ bool lp_json_del(struct jval *obj, const char *key)
 	return yyjson_mut_obj_remove_key(val(obj), key) != NULL;
 }
 
+void lp_json_filter(struct jval *obj,
+		    bool (*keep)(const char *key, const struct jval *value, const void *context),
+		    const void *context)
+{
+	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(val(obj));
+
+	for (yyjson_mut_val *key; (key = yyjson_mut_obj_iter_next(&it));)
+		if (!keep(key->uni.str, jval(key->next), context))
+			yyjson_mut_obj_iter_remove(&it);
+}
+
 void lp_json_arr_del(struct jval *arr, size_t i)
 {
 	yyjson_mut_arr_remove(val(arr), i);

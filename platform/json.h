@@ -43,7 +43,7 @@ void lp_json_set_root(struct json *doc, struct jval *root);
 
 /* --- reading; every function takes a NULL value as "not there" --- */
 
-enum json_type lp_json_type(const struct jval *v); /* JSON_NULL for NULL */
+enum json_type lp_json_type(const struct jval *v);   /* JSON_NULL for NULL */
 const char *lp_json_type_name(const struct jval *v); /* "a string", "a list", "an object", ... */
 bool lp_json_is(const struct jval *v, enum json_type type);
 
@@ -99,7 +99,7 @@ struct jval *lp_json_new_bool(struct json *doc, bool value);
 struct jval *lp_json_new_int(struct json *doc, int64_t value);
 struct jval *lp_json_new_uint(struct json *doc, uint64_t value);
 struct jval *lp_json_new_real(struct json *doc, double value);
-struct jval *lp_json_new_str(struct json *doc, const char *text);	    /* copied */
+struct jval *lp_json_new_str(struct json *doc, const char *text);            /* copied */
 struct jval *lp_json_new_strn(struct json *doc, const char *text, size_t n); /* copied */
 struct jval *lp_json_copy(struct json *doc, const struct jval *v); /* deep, from any document */
 
@@ -118,6 +118,10 @@ bool lp_json_add(struct jval *arr, struct jval *value); /* appends */
 bool lp_json_append(struct json *doc, struct jval *obj, const char *key, struct jval *value);
 /* Removes the member key; true when it was there. */
 bool lp_json_del(struct jval *obj, const char *key);
+/* Keeps the members of an object for which keep says so. */
+void lp_json_filter(struct jval *obj,
+		    bool (*keep)(const char *key, const struct jval *value, const void *context),
+		    const void *context);
 /* Removes element i of an array. */
 void lp_json_arr_del(struct jval *arr, size_t i);
 

@@ -43,6 +43,8 @@
 #define LP_YAML_SCALAR	 (1536u * LP_KIB)
 #define LP_YAML_DOCS	 5000u /* of one file */
 #define LP_JSON_DEPTH	 128
+#define LP_DOCUMENT_BYTES (24u * LP_MIB) /* of memory for one document's tree */
 #define LP_OBJECTS_MAX	 10000u /* of one revision */
+#define LP_SECRET_KEYS	 10000u /* keys of a Secret's stringData */
 #define LP_PROBLEMS_MAX	 100u /* errors told about one revision; the rest are counted */
 #endif

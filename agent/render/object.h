@@ -7,20 +7,21 @@
  */
 #include "platform/buf.h"
 #include "platform/limits.h"
+#include "platform/wire.h"
 
 enum scope {
-	SCOPE_UNKNOWN,	  /* a custom kind that neither the revision nor the cluster defines yet */
+	SCOPE_UNKNOWN, /* a custom kind that neither the revision nor the cluster defines yet */
 	SCOPE_NAMESPACED,
 	SCOPE_CLUSTER,
 };
 
 /* In which stage of an apply an object belongs; each stage waits for the one before. */
 enum stage {
-	STAGE_CRDS,	  /* wait to be Established */
+	STAGE_CRDS, /* wait to be Established */
 	STAGE_NAMESPACES,
-	STAGE_CLASSES,	  /* kinds that end in Class: StorageClass, PriorityClass, ... */
+	STAGE_CLASSES, /* kinds that end in Class: StorageClass, PriorityClass, ... */
 	STAGE_REST,
-	STAGE_GATES,	  /* webhook configurations and APIServices, last */
+	STAGE_GATES, /* webhook configurations and APIServices, last */
 	STAGES,
 };
 
@@ -37,11 +38,11 @@ struct object {
 	struct object_key key;
 	enum scope scope;
 	enum stage stage;
-	int kind_order;	    /* within a stage; smaller is applied first */
-	int wave;	    /* later issues; 0 */
+	int kind_order;     /* within a stage; smaller is applied first */
+	int wave;           /* later issues; 0 */
 	uint8_t digest[32]; /* SHA-256 of json */
-	char file[512];	    /* below the source's path: "apps/till.yaml" */
-	unsigned line;	    /* 1-based, where the object begins */
+	char file[512];     /* below the source's path: "apps/till.yaml" */
+	unsigned line;      /* 1-based, where the object begins */
 	struct slice json;  /* canonical JSON; borrowed */
 };
 
@@ -51,4 +52,11 @@ bool lp_object_key_equal(const struct object_key *a, const struct object_key *b)
 /* "Deployment.apps shop/till", "Namespace shop" for people and logs. Returns to. */
 const char *lp_object_key_text(const struct object_key *key, char to[LP_KEY_TEXT]);
 
+/*
+ * Across the pipe from the render role. What is taken is checked: a bad enum, a name that is
+ * empty or too long, JSON past LP_OBJECT_BYTES make the reader bad. json is then borrowed from
+ * the frame.
+ */
+void lp_object_put(struct wire_writer *w, const struct object *object);
+void lp_object_take(struct wire_reader *r, struct object *ret);
 #endif
