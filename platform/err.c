@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+LP_PRINTF(3, 0)
 static void print(struct err *err, size_t at, const char *fmt, va_list args)
 {
 	if (at < sizeof(err->msg))
