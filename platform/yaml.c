@@ -640,7 +640,7 @@ enum lp_code lp_yaml_open(const void *text, size_t len, const char *name, struct
 	if (good != len)
 		return fail_byte(s, good, "not UTF-8; save the file as UTF-8", err);
 	yaml_parser_set_encoding(&s->parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&s->parser, text, len);
+	yaml_parser_set_input_string(&s->parser, text ? text : (const void *)"", len);
 	*ret = LP_STEAL(s);
 	return LP_OK;
 }

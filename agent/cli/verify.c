@@ -4,7 +4,7 @@
  * hand. It is the same code that judges on the device; only the floor is left
  * out, since a commit in a file has nothing to descend from.
  */
-#include "agent/cli/verify.h"
+#include "agent/cli/commands.h"
 
 #include "agent/cli/daemon.h"
 #include "agent/trust/judge.h"

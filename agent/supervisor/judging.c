@@ -5,6 +5,7 @@
  * then the packs are promoted and revision, objects and floor are written in
  * one transaction.
  */
+#include "agent/render/problems.h"
 #include "agent/source/objects.h"
 #include "agent/supervisor/run.h"
 #include "agent/trust/signers.h"
@@ -280,7 +281,7 @@ static enum lp_code take_object(struct source_run *run, struct wire_reader *fram
 static enum lp_code take_problem(struct source_run *run, struct wire_reader *frame,
 				 struct err *err)
 {
-	char text[LP_ERR_MAX];
+	char text[LP_PROBLEM_TEXT];
 	struct err full = {0};
 
 	lp_wire_str(frame, text, sizeof(text));
