@@ -66,6 +66,8 @@ void lp_job_done(struct job *job, enum outcome outcome)
 	end(job);
 }
 
+static void add_message(struct job *job, const char *fmt, va_list args) LP_PRINTF(2, 0);
+
 static void add_message(struct job *job, const char *fmt, va_list args)
 {
 	size_t used = strlen(job->event.message);
