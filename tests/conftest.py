@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of the end-to-end tests: real servers once a session, one site for each test.
+"""Fixtures of the end-to-end tests and the benches: real servers once a session, one site for each test.
 
 `site` is what most tests want: a repository with a key, pushed to a real Git server, a
 configured limpet, and a real cluster with a prefix of the test's own.
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from support.controlplane import ControlPlane, ExternalCluster  # noqa: E402
 from support.gitserver import GitServer  # noqa: E402
