@@ -96,11 +96,14 @@ enum lp_code lp_inventory_count(struct db *db, const char *source, unsigned *ret
 	return LP_OK;
 }
 
-/* Not in the revision by group, kind, namespace and name: a new version is no reason to prune. */
-#define NOT_IN                                                                                   \
-	"NOT EXISTS (SELECT 1 FROM object o WHERE o.revision = ? AND o.api_group = i.api_group " \
-	"AND o.kind = i.kind AND (o.ns = i.ns OR (o.scope = 0 AND o.ns = '')) "                  \
-	"AND o.name = i.name) "
+/*
+ * Not in the revision by group, kind, namespace and name: a new version is no reason to prune.
+ * Nor under no namespace with a scope that was not known. Two lookups: an OR would be a scan.
+ */
+#define IN                                                                                        \
+	"EXISTS (SELECT 1 FROM object o WHERE o.revision = ?2 AND o.api_group = i.api_group AND " \
+	"o.kind = i.kind AND o.name = i.name AND "
+#define NOT_IN "NOT " IN "o.ns = i.ns) AND NOT " IN "o.ns = '' AND o.scope = 0) "
 
 static const char *const next_text[2][2] = {
 	{COLUMNS "WHERE source = ? ORDER BY " ORDER " LIMIT 1",

@@ -20,7 +20,8 @@ struct inventory_row {
 	uint8_t digest[LP_STORE_DIGEST];    /* of what was applied; zero: not known */
 	int64_t revision;                   /* it was applied from; 0 not known */
 	enum inventory_state state;
-	uint8_t live[LP_LIVE_BYTES]; /* what the API server said of it last; the caller's, or zero */
+	uint8_t live[LP_LIVE_BYTES]; /* what the API server said of it last; the caller's, or zero
+				      */
 };
 
 /* Adds or replaces the row with this source and key; an equal one is not written. */

@@ -40,13 +40,17 @@ static enum lp_code code_of(int result, int errnum)
 	return LP_INTERNAL;
 }
 
-/* Only these results come from a call that failed; errno says nothing about the others. */
-static bool from_the_system(int result)
+/* The errno behind a result; SQLite keeps that of an older failure when a call did not fail. */
+static int errno_of(struct db *db, int result)
 {
-	int primary = result & 0xff;
-
-	return primary == SQLITE_FULL || primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ||
-	       primary == SQLITE_PERM || primary == SQLITE_READONLY;
+	switch (result & 0xff) {
+	case SQLITE_FULL:
+		return ENOSPC;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return sqlite3_system_errno(db->raw);
+	}
+	return 0;
 }
 
 void lp_sql_leave_wal(struct db *db, bool leave)
@@ -56,7 +60,7 @@ void lp_sql_leave_wal(struct db *db, bool leave)
 
 enum lp_code lp_sql_error(struct db *db, int result, struct err *err)
 {
-	int errnum = from_the_system(result) ? sqlite3_system_errno(db->raw) : 0;
+	int errnum = errno_of(db, result);
 	enum lp_code code = code_of(result, errnum);
 	const char *text = sqlite3_errstr(result);
 

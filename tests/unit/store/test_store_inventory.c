@@ -40,6 +40,7 @@ static void a_row_comes_back_as_it_was_put(void)
 
 	start();
 	want.wave = -3;
+	memset(want.live, 0xa5, sizeof(want.live));
 	CHECK_OK(lp_inventory_put(db, &want, &err));
 	reopen();
 	CHECK_OK(lp_inventory_get(db, "site", &want.key, &got, &err));
@@ -54,6 +55,7 @@ static void a_row_comes_back_as_it_was_put(void)
 	      got.kind_order == want.kind_order);
 	CHECK(memcmp(got.digest, want.digest, sizeof(want.digest)) == 0);
 	CHECK(got.revision == 1 && got.state == LP_INVENTORY_APPLIED);
+	CHECK(memcmp(got.live, want.live, sizeof(want.live)) == 0);
 	CHECK_CODE(lp_inventory_get(db, "other", &want.key, &got, &err), LP_NOT_FOUND, "");
 }
 
@@ -81,6 +83,10 @@ static void a_row_that_is_put_again_replaces_the_first_and_an_equal_one_writes_n
 	CHECK(got.state == LP_INVENTORY_PENDING && got.revision == 2 && rows("site") == 1);
 	CHECK(memcmp(got.digest, row.digest, sizeof(row.digest)) == 0);
 	CHECK_STR(got.key.version, "v2");
+	row.live[71] = 1;
+	CHECK_OK(lp_inventory_put(db, &row, &err));
+	CHECK_OK(lp_inventory_get(db, "site", &row.key, &got, &err));
+	CHECK(got.live[71] == 1);
 }
 
 static void a_deleted_row_is_gone_and_deleting_it_again_is_fine(void)
@@ -155,6 +161,41 @@ static void a_new_version_or_place_is_no_reason_to_prune(void)
 	CHECK(lp_inventory_next(db, &cursor, &err) == LP_NOT_FOUND);
 }
 
+/* A revision of one object that names no namespace, its scope known or not. */
+static int64_t accept_without_namespace(int scope)
+{
+	LP_AUTO(lp_revision_abandon) struct revision_writer *w = NULL;
+	struct revision r = make_revision("site", 1);
+	struct stored_object o;
+	char json[4096];
+	int64_t id;
+
+	CHECK_OK(lp_revision_begin(db, &r, &w, &err));
+	struct slice body = make_object(1, 1, &o, json, 1);
+	o.key.ns[0] = '\0';
+	o.scope = scope;
+	CHECK_OK(lp_revision_add(w, &o, body, &err));
+	CHECK_OK(lp_revision_commit(w, 1, &id, &err));
+	return id;
+}
+
+static void a_scope_that_was_not_known_stands_for_any_namespace(void)
+{
+	struct inventory_cursor cursor;
+
+	start();
+	put("site", 1);
+	cursor = LP_INVENTORY_NOT_IN("site", accept_without_namespace(0));
+	CHECK(lp_inventory_next(db, &cursor, &err) == LP_NOT_FOUND);
+	cursor = LP_INVENTORY_NOT_IN("site", accept_without_namespace(2));
+	CHECK_OK(lp_inventory_next(db, &cursor, &err));
+	put("site", 3); /* another name is another object, whatever its scope */
+	cursor = LP_INVENTORY_NOT_IN("site", accept_without_namespace(0));
+	CHECK_OK(lp_inventory_next(db, &cursor, &err));
+	CHECK_STR(cursor.at.key.name, "object-3");
+	CHECK(lp_inventory_next(db, &cursor, &err) == LP_NOT_FOUND);
+}
+
 static void many_rows_in_one_transaction_are_all_or_nothing(void)
 {
 	start();
@@ -184,6 +225,7 @@ int main(void)
 	TEST(all_rows_come_in_apply_order);
 	TEST(prune_candidates_are_what_a_revision_lacks_in_reverse_order);
 	TEST(a_new_version_or_place_is_no_reason_to_prune);
+	TEST(a_scope_that_was_not_known_stands_for_any_namespace);
 	TEST(many_rows_in_one_transaction_are_all_or_nothing);
 	remove_folder();
 	return check_report();

@@ -46,6 +46,45 @@ static void a_database_of_version_1_is_read_by_this_version(void)
 	CHECK_OK(lp_db_check(db, &err));
 }
 
+static void schema_of(struct buf *ret)
+{
+	LP_AUTO(lp_sql_done)
+	struct sql q = lp_sql(db, "SELECT sql FROM sqlite_schema WHERE sql != '' ORDER BY name");
+
+	while (lp_sql_next(&q, &err) == LP_OK) {
+		struct slice text = lp_sql_slice(&q);
+		CHECK_OK(lp_buf_append(ret, text.data, text.len, &err));
+		CHECK_OK(lp_buf_byte(ret, '\n', &err));
+	}
+	CHECK(err.code == LP_NOT_FOUND);
+}
+
+/* A migration that was released is never edited: whoever did finds this. */
+static void the_first_migration_makes_version_1_to_the_letter(void)
+{
+	LP_AUTO(lp_buf_free) struct buf then = LP_BUF(LP_MIB);
+	LP_AUTO(lp_buf_free) struct buf now = LP_BUF(LP_MIB);
+	sqlite3 *raw;
+
+	start_version_1();
+	CHECK(sqlite3_open(path, &raw) == SQLITE_OK);
+	struct db as_it_is = {.raw = raw};
+	db = &as_it_is;
+	schema_of(&then);
+	db = NULL;
+	sqlite3_close(raw);
+
+	start_empty();
+	CHECK(sqlite3_open(path, &raw) == SQLITE_OK);
+	as_it_is.raw = raw;
+	CHECK_OK(lp_migrate(&as_it_is, lp_migrations, 1, &err));
+	db = &as_it_is;
+	schema_of(&now);
+	db = NULL;
+	sqlite3_close(raw);
+	CHECK_STR(lp_buf_text(&now), lp_buf_text(&then));
+}
+
 static const char add_column[] = "ALTER TABLE floor ADD COLUMN sequence INTEGER NOT NULL "
 				 "DEFAULT 0; CREATE TABLE outbox (source TEXT) STRICT;";
 
@@ -119,6 +158,7 @@ static void a_look_at_an_older_database_says_what_brings_it_up(void)
 int main(void)
 {
 	TEST(a_database_of_version_1_is_read_by_this_version);
+	TEST(the_first_migration_makes_version_1_to_the_letter);
 	TEST(a_migration_keeps_what_is_stored);
 	TEST(a_migration_that_fails_changes_nothing);
 	TEST(a_migration_that_breaks_a_reference_is_refused);

@@ -71,9 +71,10 @@ CREATE TABLE inventory (
 	digest     BLOB NOT NULL,
 	revision   INTEGER NOT NULL,
 	state      INTEGER NOT NULL,
+	live       BLOB NOT NULL, -- what the API server said of it last; the caller's bytes
 	PRIMARY KEY (source, api_group, kind, ns, name)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO inventory VALUES('site','','ConfigMap','shop','object-0','v1',1,0,0,100,'uid-0',X'02ec04066ac29e483c59b1f075bf1633230cbe4eede867a0a382a446aa4ec21b',2,2);
+INSERT INTO inventory VALUES('site','','ConfigMap','shop','object-0','v1',1,0,0,100,'uid-0',X'02ec04066ac29e483c59b1f075bf1633230cbe4eede867a0a382a446aa4ec21b',2,2,X'000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000');
 CREATE TABLE intent (
 	source    TEXT PRIMARY KEY,
 	operation INTEGER NOT NULL,
