@@ -212,13 +212,20 @@ enum lp_code lp_objects_bytes(const char *objects, uint64_t *ret_bytes, unsigned
 
 /* --- reading --- */
 
+/* A quarantine that will replace the store has all that its tip needs: the store may be damaged. */
 enum lp_code lp_objects_open(const char *objects, const char *quarantine, struct git **ret,
 			     struct err *err)
 {
 	struct places at;
+	char marker[LP_PATH_MAX];
 	LP_TRY(find_places(objects, &at, err));
 	const char *folders[] = {at.store, quarantine};
-	return lp_git_open(folders, quarantine[0] ? 2 : 1, ret, err);
+	if (!quarantine[0])
+		return lp_git_open(folders, 1, ret, err);
+	LP_TRY(lp_path_join(marker, quarantine, FRESH, err));
+	if (exists(marker))
+		return lp_git_open(folders + 1, 1, ret, err);
+	return lp_git_open(folders, 2, ret, err);
 }
 
 enum lp_code lp_objects_commit(void *ctx, const struct oid *id, struct buf *out, struct err *err)

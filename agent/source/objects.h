@@ -39,8 +39,8 @@ LP_CHECKED enum lp_code lp_objects_bytes(const char *objects, uint64_t *ret_byte
 					 unsigned *ret_packs, struct err *err);
 
 /*
- * Opens the store for reading, and the quarantine with it unless quarantine is "". Errors as
- * lp_git_open.
+ * Opens the store for reading, and the quarantine with it unless quarantine is "" (alone, when it
+ * is to replace the store). Errors as lp_git_open.
  */
 LP_CHECKED enum lp_code lp_objects_open(const char *objects, const char *quarantine,
 					struct git **ret, struct err *err);

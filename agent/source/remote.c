@@ -57,7 +57,6 @@ static enum lp_code open_client(struct remote *remote, struct err *err)
 	struct http_options options = {
 		.ca_file = remote->ca_file[0] ? remote->ca_file : NULL,
 		.max_connections = 1,
-		.http1_only = true, /* one request at a time: HTTP/2 would only cost its preface */
 	};
 	const char *colon = strchr(lp_buf_text(&remote->credentials), ':');
 	if (colon) {

@@ -11,6 +11,7 @@
  */
 #include "agent/source/capabilities.h"
 #include "agent/source/fetched.h"
+#include "agent/source/limits.h"
 #include "agent/source/upload.h"
 #include "platform/http.h"
 
