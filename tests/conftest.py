@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of the end-to-end tests and the benches: real servers once a session, one site for each test.
+"""Fixtures of the end-to-end tests and the benches: real servers once a session, and one
+site for each test.
 
 `site` is what most tests want: a repository with a key, pushed to a real Git server, a
 configured limpet, and a real cluster with a prefix of the test's own.

@@ -20,6 +20,7 @@ from support.sessions import is_running, start_time
 from support.sitefiles import demo_site, keys, objects, synthetic, synthetic_files
 from support.siterepo import KEY_TYPES, make_key, write_allowed_signers
 from support.waiting import wait_until
+from support.wire import Wire
 
 TESTS = Path(__file__).resolve().parent.parent
 
@@ -141,6 +142,30 @@ def test_a_crowd_of_branches_is_there(site):
     site.repo.publish()
     site.remote.crowd(500, site.repo.tip())
     assert len(site.remote.git("for-each-ref").splitlines()) == 501
+
+
+def test_the_wire_counts_and_cuts(site):
+    def ask(url):
+        env = site.server.client_environment(site.folder)
+        env["GIT_CONFIG_KEY_1"] = "credential.helper"    # whatever the port
+        return subprocess.run(["git", "ls-remote", url], env=env, capture_output=True, text=True)
+
+    site.repo.publish()
+    with Wire(site.server.port) as wire:
+        url = site.remote.url.replace(site.server.url, wire.url)
+        assert ask(url).stdout == ask(site.remote.url).stdout != ""
+        requests = site.server.requests(site.remote)
+        inside = sum(r.sent for r in requests[:len(requests) // 2])
+        assert wire.connections >= 1 and inside < wire.received < inside + 4000
+        before = wire.quiet_total()
+        wire.unplug()
+        assert ask(url).returncode != 0 and wire.total == before
+        wire.plug()
+        wire.cut_after(1000)
+        received = wire.received
+        assert ask(url).returncode != 0 and wire.received - received == 1000
+        wire.plug()
+        assert ask(url).returncode == 0
 
 
 def test_kubectl_sees_the_node(own_controlplane):
