@@ -96,8 +96,9 @@ def _manifest(folder):
 def _build(program, folder, label):
     """Builds one program beside its final name, and only then names it in the MANIFEST."""
     temporary, log = folder / f"{program.name}.new", folder / f"{program.name}.log"
-    argv = ["nice", _go(), "build", "-p", "2", "-trimpath", "-buildvcs=false",
-            "-ldflags", program.ldflags, "-o", str(temporary), program.package]
+    argv = ["setpriv", "--pdeathsig", "TERM", "nice", _go(), "build", "-p", "2", "-trimpath",
+            "-buildvcs=false", "-ldflags", program.ldflags, "-o", str(temporary),
+            program.package]
 
     def fetched():
         count = log.read_text(errors="replace").count("go: downloading")
