@@ -278,8 +278,8 @@ enum lp_code lp_http_wait(struct http *http, int timeout_ms, int extra_fd, bool 
 			  unsigned *ret_running, struct err *err)
 {
 	int64_t deadline_ms = timeout_ms < 0 ? INT64_MAX : lp_boot_ms() + timeout_ms;
-	bool extra;
-	unsigned running;
+	bool extra = false;
+	unsigned running = 0;
 	http->happened = false;
 	for (;;) {
 		LP_TRY(move_on(http, &running, err));

@@ -42,7 +42,6 @@ struct applying {
 	char away[LP_ERR_MAX];
 	struct kind_list kinds;
 	struct revision revision;
-	bool begun; /* the journal holds our intent */
 	struct walks walks;
 	struct plan plan;
 	struct timer wake;
@@ -124,9 +123,10 @@ static void away(struct source_run *run, const char *why)
 /* The store gave up: nothing more goes to the cluster now. */
 static void store_failed(struct source_run *run, const char *doing, const struct err *err)
 {
-	lp_store_failed(run, doing, err);
-	/* Steps under way end in the old role; the next apply begins with a new one. */
+	/* Steps under way end in the old role; the next apply begins with a new one. First of all,
+	 * because a damaged store is closed next, and our transaction with it. */
 	lp_applying_end(run);
+	lp_store_failed(run, doing, err);
 	back_off(run);
 	lp_feed(run, CYCLE_AWAY);
 }
@@ -251,26 +251,47 @@ static enum lp_code settle_namespace(struct source_run *run, struct stored_key *
 	return code == LP_NOT_FOUND ? LP_OK : code;
 }
 
-static enum lp_code put_row(struct source_run *run, const struct stored_object *object,
-			    const struct event *event, struct err *err)
+static enum lp_code make_row(struct source_run *run, const struct stored_object *object,
+			     struct inventory_row *ret, struct err *err)
 {
-	struct inventory_row row = {.key = object->key,
-				    .scope = object->scope,
-				    .stage = object->stage,
-				    .wave = object->wave,
-				    .kind_order = object->kind_order,
-				    .state = LP_INVENTORY_PENDING};
+	*ret = (struct inventory_row){.key = object->key,
+				      .scope = object->scope,
+				      .stage = object->stage,
+				      .wave = object->wave,
+				      .kind_order = object->kind_order,
+				      .state = LP_INVENTORY_PENDING};
+	LP_TRY(lp_copy(ret->source, sizeof(ret->source), run->config->name, err));
+	return settle_namespace(run, &ret->key, (enum scope)object->scope, err);
+}
 
-	LP_TRY(lp_copy(row.source, sizeof(row.source), run->config->name, err));
-	LP_TRY(settle_namespace(run, &row.key, (enum scope)object->scope, err));
-	if (event) {
-		row.state = LP_INVENTORY_APPLIED;
-		row.revision = run->applying->revision.id;
-		memcpy(row.digest, object->digest, sizeof(row.digest));
-		memcpy(row.live, &event->live, sizeof(row.live));
-		LP_TRY(lp_copy(row.uid, sizeof(row.uid), event->uid, err));
-	}
+static enum lp_code put_applied(struct source_run *run, const struct stored_object *object,
+				const struct event *event, struct err *err)
+{
+	struct inventory_row row;
+
+	LP_TRY(make_row(run, object, &row, err));
+	row.state = LP_INVENTORY_APPLIED;
+	row.revision = run->applying->revision.id;
+	memcpy(row.digest, object->digest, sizeof(row.digest));
+	memcpy(row.live, &event->live, sizeof(row.live));
+	LP_TRY(lp_copy(row.uid, sizeof(row.uid), event->uid, err));
 	LP_TRY(open_batch(run, err));
+	return lp_inventory_put(run->super->db, &row, err);
+}
+
+/* A row for an object that may come to be, unless there is one. */
+static enum lp_code put_pending(struct source_run *run, const struct stored_object *object,
+				struct err *err)
+{
+	struct inventory_row row, old;
+
+	if (object->scope == SCOPE_UNKNOWN)
+		return LP_OK; /* nothing can be made before its kind is there */
+	enum lp_code code =
+		lp_inventory_get(run->super->db, run->config->name, &object->key, &old, err);
+	if (code != LP_NOT_FOUND)
+		return code;
+	LP_TRY(make_row(run, object, &row, err));
 	return lp_inventory_put(run->super->db, &row, err);
 }
 
@@ -284,7 +305,6 @@ static enum lp_code begin_journal(struct source_run *run, struct err *err)
 				.revision = a->revision.id,
 				.started_s = lp_wall_s()};
 	LP_AUTO(lp_tx_end) struct tx tx = {0};
-	struct inventory_row row;
 	enum lp_code code;
 
 	LP_TRY(lp_tx_begin(db, &tx, err));
@@ -292,19 +312,10 @@ static enum lp_code begin_journal(struct source_run *run, struct err *err)
 	if (a->revision.state != LP_REVISION_APPLIED)
 		LP_TRY(lp_revision_set_state(db, a->revision.id, LP_REVISION_APPLYING, "",
 					     lp_wall_s(), err));
-	while ((code = lp_object_next(db, &objects, err)) == LP_OK) {
-		struct stored_key key = objects.at.key;
-		if (objects.at.scope == SCOPE_UNKNOWN)
-			continue; /* nothing can be made before its kind is there */
-		code = lp_inventory_get(db, run->config->name, &key, &row, err);
-		if (code == LP_NOT_FOUND)
-			code = put_row(run, &objects.at, NULL, err);
-		if (code != LP_OK)
-			return code;
-	}
+	while ((code = lp_object_next(db, &objects, err)) == LP_OK)
+		LP_TRY(put_pending(run, &objects.at, err));
 	if (code != LP_NOT_FOUND)
 		return code;
-	LP_TRY(flush(a, err));
 	return lp_tx_commit(&tx, err);
 }
 
@@ -371,7 +382,7 @@ static enum lp_code record(struct source_run *run, enum step_kind kind,
 		return lp_inventory_delete(run->super->db, run->config->name, &key, err);
 	}
 	LP_TRY(get_object(run, object, &stored, err));
-	return put_row(run, &stored, event, err);
+	return put_applied(run, &stored, event, err);
 }
 
 static void take_plan_event(struct source_run *run, const struct event *event)

@@ -66,25 +66,32 @@ static enum lp_code make_request(struct source_run *run, struct fetch_request *r
 	return known_refusal(run, state.tip, &request->skip, err);
 }
 
-/* A failed poll: remembered with its backoff, which survives a restart. */
-static void failed(struct source_run *run, const char *why, int64_t retry_after_ms)
+void lp_poll_failed(struct source_run *run, const char *event, const char *why,
+		    int64_t retry_after_ms)
 {
-	struct db *db = run->super->db;
 	const char *source = run->config->name;
 	struct source_state state = lp_stored_state(run);
 	struct err err = {0};
 	int64_t now_s = lp_wall_s();
-	int64_t delay_ms = lp_schedule_backoff(state.delay_ms, run->config->poll_ms, retry_after_ms);
 	char delay[16];
 
-	lp_log(LOG_LEVEL_WARN, "poll-failed", "source", source, "error", why, "retry-in",
-	       lp_duration_text(delay_ms, delay), NULL);
+	run->poll_delay_ms = lp_schedule_backoff(run->poll_delay_ms ? run->poll_delay_ms
+								     : state.delay_ms,
+						 run->config->poll_ms, retry_after_ms);
+	lp_log(LOG_LEVEL_WARN, event, "source", source, "error", why, "retry-in",
+	       lp_duration_text(run->poll_delay_ms, delay), NULL);
 	lp_outcome(run, 2, "%s", why);
-	if (lp_state_set_backoff(db, source, state.failures + 1, now_s + delay_ms / 1000, delay_ms,
+	if (lp_state_set_backoff(run->super->db, source, state.failures + 1,
+				 now_s + run->poll_delay_ms / 1000, run->poll_delay_ms,
 				 &err) != LP_OK ||
-	    lp_state_set_error(db, source, why, now_s, &err) != LP_OK)
+	    lp_state_set_error(run->super->db, source, why, now_s, &err) != LP_OK)
 		lp_store_failed(run, "remember the failed poll", &err);
+}
+
+static void failed(struct source_run *run, const char *why, int64_t retry_after_ms)
+{
 	run->fetch_busy = false;
+	lp_poll_failed(run, "poll-failed", why, retry_after_ms);
 	lp_feed(run, CYCLE_FETCH_FAILED);
 }
 
@@ -103,6 +110,7 @@ static enum lp_code poll_went_well(struct source_run *run, const struct oid *tip
 	const char *source = run->config->name;
 	int64_t now_s = lp_wall_s();
 
+	run->poll_delay_ms = 0;
 	LP_TRY(lp_state_set_backoff(db, source, 0, 0, 0, err));
 	LP_TRY(lp_state_set_error(db, source, "", now_s, err));
 	LP_TRY(lp_state_set_poll_ok(db, source, now_s, err));

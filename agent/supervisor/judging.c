@@ -110,23 +110,18 @@ void lp_judging_end(struct source_run *run)
 /* No answer was found; the same tip is tried again at the next poll. */
 static void failed(struct source_run *run, const char *why)
 {
-	struct db *db = run->super->db;
-	struct err err = {0};
-
-	lp_log(LOG_LEVEL_ERROR, "judge-failed", "source", run->config->name, "error", why, NULL);
-	lp_outcome(run, 2, "%s", why);
 	lp_judging_end(run);
 	discard(run);
-	if (lp_state_set_error(db, run->config->name, why, lp_wall_s(), &err) != LP_OK)
-		lp_store_failed(run, "remember the error", &err);
+	lp_poll_failed(run, "judge-failed", why, -1);
 	lp_feed(run, CYCLE_JUDGE_FAILED);
 }
 
 static void store_failed(struct source_run *run, const char *doing, const struct err *err)
 {
-	lp_store_failed(run, doing, err);
-	lp_judging_end(run);
+	lp_judging_end(run); /* first: a damaged store is closed next */
 	discard(run);
+	lp_store_failed(run, doing, err);
+	lp_poll_failed(run, "judge-failed", err->msg, -1);
 	lp_feed(run, CYCLE_JUDGE_FAILED);
 }
 

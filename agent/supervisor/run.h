@@ -41,6 +41,7 @@ struct source_run {
 	struct timer poll, apply;
 	int64_t phase_ms;
 	int64_t poll_at_ms; /* CLOCK_BOOTTIME; 0 not set */
+	int64_t poll_delay_ms; /* the backoff after a failure; 0 none. The store has it for a restart */
 	struct ending outcome;
 
 	struct link fetch;
@@ -110,6 +111,9 @@ struct source_state lp_stored_state(struct source_run *run);
 /* --- fetching.c: one poll; ends with NEWS, NO_NEWS or FETCH_FAILED --- */
 void lp_fetching_start(struct source_run *run);
 void lp_fetching_end(struct source_run *run); /* no event follows */
+/* Logs event with why, makes it the outcome, and backs off; also stored, for a restart. */
+void lp_poll_failed(struct source_run *run, const char *event, const char *why,
+		    int64_t retry_after_ms);
 
 /* --- judging.c: verify, render, store; ends with ACCEPTED, REFUSED or JUDGE_FAILED --- */
 void lp_judging_start(struct source_run *run);

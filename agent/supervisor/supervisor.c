@@ -87,15 +87,16 @@ struct source_state lp_stored_state(struct source_run *run)
 
 /* --- the cycle --- */
 
-static void set_poll_timer(struct source_run *run, const struct source_state *state)
+/* After a failure: its backoff, also one from before a restart. Otherwise our place in the interval. */
+static int64_t next_poll_ms(const struct source_run *run, const struct source_state *state)
 {
-	int64_t now_ms = lp_boot_ms(), wait_s = state->next_poll_s - lp_wall_s();
+	int64_t now_ms = lp_boot_ms(), stored_ms = (state->next_poll_s - lp_wall_s()) * 1000;
 
-	if (state->failures && wait_s * 1000 <= LP_BACKOFF_CAP_MS * 4)
-		run->poll_at_ms = now_ms + (wait_s > 0 ? wait_s * 1000 : 0);
-	else
-		run->poll_at_ms = lp_schedule_next(now_ms, run->phase_ms, run->config->poll_ms);
-	lp_loop_timer_set(run->super->loop, &run->poll, run->poll_at_ms);
+	if (run->poll_delay_ms)
+		return now_ms + run->poll_delay_ms;
+	if (state->failures && stored_ms > 0 && stored_ms <= state->delay_ms)
+		return now_ms + stored_ms;
+	return lp_schedule_next(now_ms, run->phase_ms, run->config->poll_ms);
 }
 
 static void set_timers(struct source_run *run)
@@ -110,7 +111,8 @@ static void set_timers(struct source_run *run)
 	run->poll_at_ms = 0;
 	if (state.suspended)
 		return;
-	set_poll_timer(run, &state);
+	run->poll_at_ms = next_poll_ms(run, &state);
+	lp_loop_timer_set(run->super->loop, &run->poll, run->poll_at_ms);
 	if (state.desired)
 		lp_loop_timer_set(run->super->loop, &run->apply, lp_boot_ms() + wait_ms);
 }
@@ -155,6 +157,7 @@ static void rest(struct source_run *run)
 static void end(struct source_run *run)
 {
 	run->super->stopping = true;
+	lp_applying_flush(run);
 	lp_fetching_end(run);
 	lp_judging_end(run);
 	lp_applying_end(run);
@@ -250,12 +253,16 @@ static void swap_config(struct supervisor *super, const struct config *next)
 {
 	struct source_run *run = &super->run;
 
+	lp_applying_flush(run);
+	lp_fetching_end(run);
+	lp_judging_end(run);
+	lp_applying_end(run);
 	super->config = *next;
 	lp_log_setup(next->log, "");
 	run->phase_ms = lp_schedule_phase(run->config->url, next->site, run->config->poll_ms);
-	lp_fetching_end(run);
-	lp_applying_end(run);
-	run->apply_late = run->poll_late = true;
+	run->state = CYCLE_IDLE; /* the cycle begins anew */
+	run->poll_delay_ms = run->apply_delay_ms = 0;
+	run->apply_late = run->poll_late = !lp_stored_state(run).suspended;
 }
 
 static void reload(void *ctx)
@@ -277,9 +284,6 @@ static void reload(void *ctx)
 	} else {
 		swap_config(super, next);
 		lp_log(LOG_LEVEL_INFO, "reloaded", "file", super->config.file, NULL);
-		if (super->run.state != CYCLE_IDLE)
-			super->run.state = CYCLE_IDLE;
-		lp_judging_end(&super->run);
 		rest(&super->run);
 	}
 	free(next);
