@@ -33,7 +33,7 @@ static const char *text_of(struct check *c, const struct jval *v, const struct j
 	struct slice text = lp_json_slice(v);
 
 	if (!v || lp_json_is(v, JSON_NULL))
-		wrong(c, parent, field, "missing; expected %s", expected);
+		wrong(c, v ? v : parent, field, "missing; expected %s", expected);
 	else if (!text.data)
 		wrong(c, v, field, "%s; expected %s (quote it when it is meant as text)",
 		      lp_json_type_name(v), expected);
@@ -97,6 +97,8 @@ static void check_version(struct check *c, struct object_key *key)
 	snprintf(key->version, sizeof(key->version), "%s", version);
 	bool good = is_label(version, strlen(version)) && group_len < LP_GROUP_MAX &&
 		    (!slash || is_subdomain(key->group));
+	if (!good || (!slash && strcmp(version, "v1") != 0))
+		key->version[0] = '\0';
 	if (!good)
 		wrong(c, v, "apiVersion", "\"%.80s\" is not a version; expected %s", text,
 		      expected);

@@ -10,7 +10,7 @@
 
 /*
  * Judges apiVersion, kind and metadata. *ret is its key, with the namespace as it is written.
- * False when something was wrong and went to problems; *ret is then not to be used.
+ * False when something was wrong and went to problems; the parts of *ret that were are "".
  */
 bool lp_check_object(const struct manifest *m, struct problems *problems, struct object_key *ret);
 

@@ -10,7 +10,7 @@
 
 #define SEEN_BYTES (16u * LP_MIB) /* keys and places of all objects */
 
-/* What is remembered of an object until all are known. */
+/* What is remembered of an object until all are known; name "" when it had none that is good. */
 struct seen {
 	const char *group, *kind, *ns, *name, *file;
 	unsigned line, ns_line;
@@ -130,10 +130,12 @@ static enum lp_code judge(void *context, struct manifest *m, struct err *err)
 	struct object_key key;
 	struct err why;
 
-	if (!lp_check_object(m, r->problems, &key))
-		return LP_OK;
+	bool good = lp_check_object(m, r->problems, &key);
 	LP_TRY(learn_crd(r, m, &key, err));
-	LP_TRY(remember(r, m, &key, err));
+	if (key.version[0] && key.kind[0])
+		LP_TRY(remember(r, m, &key, err)); /* its namespace can be judged at least */
+	if (!good)
+		return LP_OK;
 	enum lp_code code = prepare(r, m, &key, &why);
 	if (code == LP_LIMIT)
 		lp_problem(r->problems, m->file, m->line, "",
@@ -180,8 +182,7 @@ static void judge_scope(struct render *r, const struct seen *s)
 {
 	if (s->ns[0] && scope_of(r, s->group, s->kind) == SCOPE_CLUSTER)
 		lp_problem(r->problems, s->file, s->ns_line, "metadata.namespace",
-			   "%s \"%.100s\" is of a kind that is in no namespace; remove the line",
-			   s->kind, s->name);
+			   "a %s is in no namespace; remove the line", s->kind);
 }
 
 /* Same object first, in the order of the files within. */
@@ -213,7 +214,7 @@ static void judge_duplicates(struct render *r)
 		qsort(r->seen, r->n, sizeof(*r->seen), compare_seen);
 	for (size_t i = 1; i < r->n; i++) {
 		const struct seen *s = &r->seen[i];
-		if (!is_same(first, s)) {
+		if (!s->name[0] || !is_same(first, s)) {
 			first = s;
 			continue;
 		}
