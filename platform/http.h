@@ -63,11 +63,13 @@ struct http_request {
 	struct http_sink sink;
 };
 
+#define LP_ETAG_MAX 160 /* the API server's are SHA-512 in hex: 131 with quotes and NUL */
+
 struct http_response {
 	int status;             /* 200; 0 when there was no answer */
 	int64_t retry_after_ms; /* -1 without the header; seconds or a date */
 	char content_type[96];
-	char etag[96];
+	char etag[LP_ETAG_MAX];
 	struct buf body;                     /* as collected; owned by the response */
 	uint64_t sent_bytes, received_bytes; /* headers and body, as libcurl counts them */
 	bool new_connection;

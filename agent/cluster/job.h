@@ -30,10 +30,10 @@ struct cluster {
 	unsigned busy;	  /* jobs under way */
 
 	struct api_table table;	     /* what is served */
-	char etags[2][96];	     /* of /api and /apis */
+	char etags[2][LP_ETAG_MAX];	     /* of /api and /apis */
 	struct job *discovering;     /* who is asking for it now */
 	struct api_table fresh;	     /* what that job has so far */
-	char fresh_etags[2][96];
+	char fresh_etags[2][LP_ETAG_MAX];
 	int64_t discovered_ms;	     /* CLOCK_BOOTTIME; of the last good answer; 0 never */
 	int64_t crd_ms;		     /* CLOCK_BOOTTIME; when a CRD was last changed; 0 never */
 
@@ -79,7 +79,7 @@ struct job {
 	int64_t retry_after_ms;
 	bool new_connection;
 	struct buf answer;
-	char etag[96];
+	char etag[LP_ETAG_MAX];
 
 	int64_t wake_ms;  /* CLOCK_BOOTTIME; when then is called without an answer; 0: not */
 	int64_t until_ms; /* CLOCK_BOOTTIME; the step's deadline */
