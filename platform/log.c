@@ -15,9 +15,12 @@ static struct {
 	char role[16];
 } setup = {.level = LOG_LEVEL_INFO};
 
+#define CLOSING	       5 /* bytes of "...", a quote and the newline */
+
 struct line {
 	char text[LINE_MAX_BYTES];
 	size_t len;
+	bool full; /* something did not fit: nothing is added any more */
 };
 
 void lp_log_setup(enum log_level level, const char *role)
@@ -33,8 +36,10 @@ bool lp_log_on(enum log_level level)
 
 static void put(struct line *line, char c)
 {
-	if (line->len < sizeof(line->text) - 5) /* room for "..." and a quote and newline */
+	if (line->len < sizeof(line->text) - CLOSING)
 		line->text[line->len++] = c;
+	else
+		line->full = true;
 }
 
 static void put_text(struct line *line, const char *text)
@@ -46,7 +51,7 @@ static void put_text(struct line *line, const char *text)
 static bool needs_quotes(const char *value)
 {
 	for (; *value; value++)
-		if ((unsigned char)*value <= ' ' || strchr("\"=\\", *value))
+		if ((unsigned char)*value <= ' ' || strchr("\"=\\\x7f", *value))
 			return true;
 	return false;
 }
@@ -73,20 +78,21 @@ static void put_pair(struct line *line, const char *key, const char *value)
 {
 	bool quoted = needs_quotes(value);
 
-	if (!*value)
+	if (!*value || line->full)
 		return;
 	put(line, ' ');
 	put_text(line, key);
 	put(line, '=');
 	if (quoted)
 		put(line, '"');
+	quoted = quoted && !line->full;
 	for (const char *at = value; *at; at++)
 		put_escaped(line, (unsigned char)*at);
-	if (line->len >= sizeof(line->text) - 5) {
+	if (line->full) {
 		memcpy(line->text + line->len, "...", 3);
 		line->len += 3;
 	}
-	if (quoted && line->len < sizeof(line->text) - 1)
+	if (quoted) /* there is room: put leaves CLOSING bytes */
 		line->text[line->len++] = '"';
 }
 
@@ -126,8 +132,7 @@ void lp_log(enum log_level level, const char *event, ...)
 			put_pair(&line, key, value);
 	}
 	va_end(args);
-	line.text[line.len < sizeof(line.text) ? line.len : sizeof(line.text) - 1] = '\n';
-	ssize_t ignored = write(STDERR_FILENO, line.text,
-				line.len < sizeof(line.text) ? line.len + 1 : sizeof(line.text));
+	line.text[line.len++] = '\n';
+	ssize_t ignored = write(STDERR_FILENO, line.text, line.len);
 	(void)ignored;
 }
