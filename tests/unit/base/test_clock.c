@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "platform/clock.h"
+#include "tests/unit/check.h"
+
+#include <signal.h>
+#include <sys/time.h>
+#include <time.h>
+
+static void the_boot_clock_goes_forward_in_milliseconds(void)
+{
+	int64_t before_ms = lp_boot_ms();
+
+	CHECK(before_ms > 0);
+	lp_sleep_ms(20);
+	int64_t slept_ms = lp_boot_ms() - before_ms;
+	CHECK(slept_ms >= 20 && slept_ms < 10000);
+}
+
+static void ignore(int signo)
+{
+}
+
+static void a_signal_ends_a_sleep(void)
+{
+	struct itimerval soon = {.it_value.tv_usec = 20000};
+	int64_t before_ms = lp_boot_ms();
+
+	struct sigaction quiet = {.sa_handler = ignore};
+	sigaction(SIGALRM, &quiet, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	lp_sleep_ms(30000);
+	CHECK(lp_boot_ms() - before_ms < 20000);
+	signal(SIGALRM, SIG_DFL);
+}
+
+static void wall_time_is_the_systems_until_the_floor_is_later(void)
+{
+	int64_t now_s = (int64_t)time(NULL);
+
+	CHECK(!lp_wall_is_floor());
+	CHECK(lp_wall_s() >= now_s && lp_wall_s() <= now_s + 2);
+	lp_wall_floor(now_s - 1000);
+	CHECK(!lp_wall_is_floor() && lp_wall_s() < now_s + 10);
+	lp_wall_floor(now_s + 1000000);
+	CHECK(lp_wall_is_floor() && lp_wall_s() == now_s + 1000000);
+	lp_wall_floor(now_s); /* never back */
+	CHECK(lp_wall_is_floor() && lp_wall_s() == now_s + 1000000);
+}
+
+static void time_is_told_in_utc(void)
+{
+	char text[LP_TIME_TEXT];
+
+	CHECK_STR(lp_time_text(1795246800, text), "2026-11-21T07:40:00Z");
+	CHECK_STR(lp_time_text(1, text), "1970-01-01T00:00:01Z");
+	CHECK_STR(lp_time_text(4102444799, text), "2099-12-31T23:59:59Z"); /* past 2038 */
+	CHECK_STR(lp_time_text(0, text), "");
+	CHECK_STR(lp_time_text(INT64_MAX, text), ""); /* no year has such a number */
+}
+
+static void durations_are_told_by_their_two_largest_units(void)
+{
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} samples[] = {
+		{0, "0ms"},       {1, "1ms"},           {999, "999ms"},   {1000, "1s"},
+		{1999, "1s"},     {59999, "59s"},       {60000, "1m"},    {310000, "5m10s"},
+		{3600000, "1h"},  {3660000, "1h1m"},    {10800000, "3h"}, {187200000, "2d4h"},
+		{86400000, "1d"}, {86399999, "23h59m"},
+	};
+	char text[16];
+
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
+		CHECK_STR(lp_duration_text(samples[i].ms, text), samples[i].text);
+	CHECK(strlen(lp_duration_text(INT64_MAX, text)) <= 15);
+}
+
+static void durations_are_read(void)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} samples[] = {
+		{"300s", 300000}, {"10m", 600000}, {"1h30m", 5400000}, {"2d", 172800000},
+		{"500ms", 500},   {"0s", 0},       {"1m1m", 120000},   {"36500d", 3153600000000},
+	};
+	int64_t ms;
+
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		CHECK_OK(lp_duration_parse(samples[i].text, &ms, &err));
+		CHECK(ms == samples[i].ms);
+	}
+}
+
+static void what_is_no_duration_is_refused_and_changes_nothing(void)
+{
+	static const char *const bad[] = {
+		"",    "5",     "m",    "5 m",  "5M",     "-5s", "+5s",  "5sm",
+		"5s ", " 5s",   "1.5h", "5mss", "36501d", "1w",  "0x5s", "99999999999999999999s",
+		"5s5", "1h-5m", "10us",
+	};
+	int64_t ms = 42;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CHECK_CODE(lp_duration_parse(bad[i], &ms, &err), LP_REJECTED,
+			   "is not a duration; write 300s, 10m, 1h30m or 2d");
+		CHECK(ms == 42);
+	}
+}
+
+static void random_bytes_differ_and_fill_all_that_was_asked(void)
+{
+	uint8_t a[300] = {0}, b[300] = {0};
+	int zeros = 0;
+
+	lp_random(a, sizeof(a));
+	lp_random(b, sizeof(b));
+	CHECK(memcmp(a, b, sizeof(a)) != 0);
+	for (size_t i = 0; i < sizeof(a); i++)
+		zeros += a[i] == 0;
+	CHECK(zeros < 30);
+	lp_random(a, 0);
+}
+
+static void random_numbers_stay_in_bounds_and_reach_both(void)
+{
+	unsigned seen[5] = {0};
+
+	for (int i = 0; i < 5000; i++) {
+		uint64_t number = lp_random_between(10, 14);
+		CHECK(number >= 10 && number <= 14);
+		seen[number - 10]++;
+	}
+	for (int i = 0; i < 5; i++)
+		CHECK(seen[i] > 700 && seen[i] < 1300);
+	CHECK(lp_random_between(7, 7) == 7);
+	CHECK(lp_random_between(UINT64_MAX, UINT64_MAX) == UINT64_MAX);
+	CHECK(lp_random_between(0, UINT64_MAX) != lp_random_between(0, UINT64_MAX));
+	CHECK(lp_random_between(UINT64_MAX - 1, UINT64_MAX) >= UINT64_MAX - 1);
+}
+
+int main(void)
+{
+	TEST(the_boot_clock_goes_forward_in_milliseconds);
+	TEST(a_signal_ends_a_sleep);
+	TEST(wall_time_is_the_systems_until_the_floor_is_later);
+	TEST(time_is_told_in_utc);
+	TEST(durations_are_told_by_their_two_largest_units);
+	TEST(durations_are_read);
+	TEST(what_is_no_duration_is_refused_and_changes_nothing);
+	TEST(random_bytes_differ_and_fill_all_that_was_asked);
+	TEST(random_numbers_stay_in_bounds_and_reach_both);
+	return check_report();
+}
