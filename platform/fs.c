@@ -84,15 +84,17 @@ static enum lp_code write_all(int fd, const uint8_t *data, size_t n, struct err 
 	return fsync(fd) == 0 ? LP_OK : lp_err_os(err, LP_TRANSIENT, errno, "fsync");
 }
 
-/* Writes "x" for a path without a slash, so that the folder can be opened. */
-static void folder_of(const char *path, char to[LP_PATH_MAX])
+const char *lp_path_folder(const char *path, char to[LP_PATH_MAX])
 {
-	snprintf(to, LP_PATH_MAX, "%s", path);
-	char *slash = strrchr(to, '/');
-	if (!slash)
+	const char *slash = strrchr(path, '/');
+
+	if (!*path)
+		to[0] = '\0';
+	else if (!slash)
 		memcpy(to, ".", 2);
 	else
-		slash[slash == to] = '\0';
+		snprintf(to, LP_PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	return to;
 }
 
 static enum lp_code write_new(const char *path, const void *data, size_t n, unsigned mode,
@@ -113,7 +115,7 @@ enum lp_code lp_file_write(const char *path, const void *data, size_t n, unsigne
 	if (strlen(path) > LP_PATH_MAX - 8)
 		return lp_err_set(err, LP_LIMIT, "%s: the path is too long", path);
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	folder_of(path, folder);
+	lp_path_folder(path, folder);
 
 	if (write_new(temporary, data, n, mode, err) != LP_OK) {
 		unlink(temporary);
@@ -130,8 +132,11 @@ enum lp_code lp_file_write(const char *path, const void *data, size_t n, unsigne
 enum lp_code lp_dir_make(const char *path, struct err *err)
 {
 	char part[LP_PATH_MAX];
+	struct stat st;
 
-	LP_TRY(lp_copy(part, sizeof(part), path, err));
+	if (!*path || strlen(path) >= sizeof(part))
+		return lp_err_set(err, LP_CONFIG, "make the folder \"%.80s\": not a path", path);
+	memcpy(part, path, strlen(path) + 1);
 	for (char *slash = part + 1;; slash++) {
 		if (*slash != '/' && *slash != '\0')
 			continue;
@@ -141,8 +146,11 @@ enum lp_code lp_dir_make(const char *path, struct err *err)
 			return lp_err_os(err, LP_CONFIG, errno, "make the folder %s", part);
 		*slash = here;
 		if (!here)
-			return LP_OK;
+			break;
 	}
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+		return lp_err_os(err, LP_CONFIG, ENOTDIR, "make the folder %s", path);
+	return LP_OK;
 }
 
 enum lp_code lp_dir_sync(const char *path, struct err *err)

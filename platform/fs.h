@@ -18,6 +18,9 @@ void lp_close(int *fd);
 LP_CHECKED enum lp_code lp_path_join(char to[LP_PATH_MAX], const char *folder, const char *name,
 				     struct err *err);
 
+/* The folder that path lies in: "/etc" of "/etc/x", "/" of "/x", "." of "x", "" of "". Returns to. */
+const char *lp_path_folder(const char *path, char to[LP_PATH_MAX]);
+
 /*
  * Appends a whole file to b, whose ceiling bounds it. LP_NOT_FOUND, LP_CONFIG when it
  * cannot be read (permissions, a folder), LP_LIMIT when larger than the ceiling,

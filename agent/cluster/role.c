@@ -5,10 +5,14 @@
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/log.h"
+#include "platform/sandbox.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+
+#define MEMORY_BYTES (256ull * LP_MIB)
+#define OPEN_FILES   64
 
 #define OUT_BYTES (256u * LP_KIB) /* told and not yet read: no further step is taken before */
 #define DRAIN_MS  10
@@ -20,6 +24,45 @@ static void cluster_free(struct cluster *cluster)
 	lp_api_free(&cluster->table);
 	lp_api_free(&cluster->fresh);
 	lp_applyset_free(&cluster->set);
+}
+
+/* --- the walls --- */
+
+/*
+ * Once the kubeconfig has told which files there are, and before the first answer is read.
+ * CAP_DAC_READ_SEARCH is how the service's user reads k3s's file, which is root's; Landlock
+ * leaves it these folders.
+ */
+static void wall_in(const struct client *client)
+{
+	char folders[LP_KUBECONFIG_FILES][LP_PATH_MAX];
+	struct sandbox_report report;
+	struct sandbox sandbox = {
+		.readable = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
+			     "/etc/host.conf", "/etc/gai.conf", "/run/systemd/resolve",
+			     "/run/NetworkManager", "/run/resolvconf", LP_SYSTEM_CA},
+		.network = true,
+		.threads = true,
+		.keep_caps = 1ull << CAP_DAC_READ_SEARCH,
+		.fsize_bytes = 1,
+		.nofile = OPEN_FILES,
+#ifndef LIMPET_SANITIZED
+		.as_bytes = MEMORY_BYTES,
+#endif
+	};
+	const char **next = sandbox.readable;
+
+	while (*next)
+		next++;
+	for (unsigned i = 0; i < client->file_count; i++) {
+		/* the folder, because the file itself is replaced when it changes */
+		*next++ = lp_path_folder(client->files[i].path, folders[i]);
+	}
+	lp_sandbox_enter(&sandbox, &report);
+	enum wall missing = lp_sandbox_missing(&report);
+	if (missing != WALLS)
+		lp_log(LOG_LEVEL_DEBUG, "wall-missing", "wall", lp_wall_name(missing), "why",
+		       report.walls[missing].text, NULL);
 }
 
 static enum lp_code take_setup(struct cluster *cluster, struct err *err)
@@ -101,12 +144,16 @@ static enum lp_code wait(struct cluster *cluster, bool *ret_readable, struct err
 
 static enum lp_code serve(struct cluster *cluster, struct err *err)
 {
-	bool readable = false, closed = false;
+	bool readable = false, closed = false, walled = false;
 	size_t left;
 
 	LP_TRY(take_setup(cluster, err));
 	while (!closed) {
 		LP_TRY(take_steps(cluster, err));
+		if (!walled && cluster->client.http) {
+			wall_in(&cluster->client);
+			walled = true;
+		}
 		LP_TRY(lp_channel_drain(cluster->channel, &left, err));
 		LP_TRY(wait(cluster, &readable, err));
 		lp_jobs_move(cluster);

@@ -4,6 +4,7 @@
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/schedule.h"
 #include "platform/clock.h"
+#include "platform/sandbox.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -373,6 +374,29 @@ static void begin(void *ctx)
 		lp_loop_stop(super->loop);
 }
 
+/*
+ * The supervisor's own walls. The roles inherit them, so they leave what any role needs: all may
+ * be read that the service's user may read, and only our own folders written.
+ */
+static void wall_in(const struct supervisor *super)
+{
+	char run_dir[LP_PATH_MAX];
+	struct sandbox sandbox = {
+		.readable = {"/"},
+		.writable = {super->config.state_dir,
+			     lp_path_folder(super->config.socket, run_dir)},
+		.supervisor = true,
+		.pass_caps = 1ull << CAP_DAC_READ_SEARCH, /* the cluster role's: see packaging/ */
+	};
+	struct sandbox_report report;
+
+	lp_sandbox_enter(&sandbox, &report);
+	for (int wall = 0; wall < WALLS; wall++)
+		if (!report.walls[wall].up)
+			lp_log(LOG_LEVEL_WARN, "wall-missing", "wall", lp_wall_name(wall), "why",
+			       report.walls[wall].text, NULL);
+}
+
 static void close_all(struct supervisor *super)
 {
 	lp_fetching_end(&super->run);
@@ -392,6 +416,7 @@ static enum lp_code run_all(struct supervisor *super, struct err *err)
 	LP_TRY(open_state(super, err));
 	LP_TRY(open_loop(super, err));
 	LP_TRY(prepare_run(super, err));
+	wall_in(super);
 	super->first = (struct timer){.fire = begin, .ctx = super};
 	lp_loop_timer_set(super->loop, &super->first, lp_boot_ms());
 	LP_TRY(lp_loop_run(super->loop, err));
