@@ -269,23 +269,20 @@ void lp_job_later(struct job *job, int64_t ms, void (*then)(struct job *job))
 
 /* --- answers --- */
 
-/* Reads the kubeconfig again for this job, once; false when that was done or changes nothing. */
+/* Sends it once more as whom the kubeconfig says by now, if that has changed since it was sent. */
 static bool try_again_anew(struct job *job)
 {
 	struct cluster *cluster = job->cluster;
 	struct err err;
 
-	if (job->opened != cluster->client.opened) {
-		/* another job has done it since this one was sent */
-		lp_job_again(job);
-		return true;
-	}
-	if (job->reloaded || !lp_client_changed(&cluster->client))
-		return false;
-	job->reloaded = true;
-	if (!reopen(cluster, &err)) {
-		cannot_open(job, &err);
-		return true;
+	if (job->opened == cluster->client.opened) {
+		if (job->reloaded || !lp_client_changed(&cluster->client))
+			return false;
+		job->reloaded = true;
+		if (!reopen(cluster, &err)) {
+			cannot_open(job, &err);
+			return true;
+		}
 	}
 	send_request(job);
 	return true;
@@ -321,10 +318,26 @@ static void unauthorized(struct job *job)
 		     job->cluster->client.user, job->cluster->client.path);
 }
 
+/*
+ * A connection was made or was lost: the server may have been restarted, and k3s writes its
+ * kubeconfig anew when it starts.
+ */
+static void look_at_files(struct job *job)
+{
+	struct cluster *cluster = job->cluster;
+	struct err err;
+
+	if ((job->new_connection || job->result.code != LP_OK) &&
+	    job->opened == cluster->client.opened && lp_client_changed(&cluster->client) &&
+	    !reopen(cluster, &err))
+		lp_log(LOG_LEVEL_WARN, "kubeconfig-unusable", "error", err.msg, NULL);
+}
+
 static void take(struct job *job)
 {
 	job->answered = false;
 	job->event.status = job->status;
+	look_at_files(job);
 	if (job->result.code != LP_OK) {
 		lost(job);
 	} else if (job->status == 401) {

@@ -18,16 +18,22 @@
 
 static void write_parent(struct job *job);
 
+static void begin_set(struct job *job)
+{
+	struct cluster *cluster = job->cluster;
+
+	lp_applyset_free(&cluster->set);
+	memcpy(cluster->set.source, job->step.source, sizeof(cluster->set.source));
+	cluster->set_used = false;
+}
+
 void lp_kinds_begin(struct job *job)
 {
 	struct cluster *cluster = job->cluster;
 	struct err err;
 
-	if (cluster->set_used || strcmp(cluster->set.source, job->step.source) != 0) {
-		lp_applyset_free(&cluster->set);
-		memcpy(cluster->set.source, job->step.source, sizeof(cluster->set.source));
-		cluster->set_used = false;
-	}
+	if (cluster->set_used || strcmp(cluster->set.source, job->step.source) != 0)
+		begin_set(job);
 	if (lp_applyset_add(&cluster->set, &job->step.key, cluster->setup.ns, &err) != LP_OK)
 		lp_job_failed(job, err.code, "%s", err.msg);
 	else
@@ -158,11 +164,9 @@ void lp_parent_begin(struct job *job)
 	struct cluster *cluster = job->cluster;
 	struct err err;
 
-	if (strcmp(cluster->set.source, job->step.source) != 0) {
-		/* nothing was named: an empty set */
-		lp_applyset_free(&cluster->set);
-		memcpy(cluster->set.source, job->step.source, sizeof(cluster->set.source));
-	}
+	/* nothing was named since the last one: an empty set */
+	if (cluster->set_used || strcmp(cluster->set.source, job->step.source) != 0)
+		begin_set(job);
 	if (job->step.exact) {
 		write_parent(job);
 		return;

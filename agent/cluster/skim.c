@@ -307,6 +307,26 @@ void lp_skim_cut(struct slice v, char *to, size_t size)
 	unescape(lp_skim_raw(v), to, size);
 }
 
+void lp_skim_cut_middle(struct slice v, char *to, size_t size)
+{
+	static const char gap[] = " ... ";
+	struct slice raw = lp_skim_raw(v);
+	size_t half = (size - sizeof(gap)) / 2;
+
+	to[0] = '\0';
+	if (unescape(raw, to, size))
+		return;
+	unescape(raw, to, half);
+	/* the end begins behind a space, which is in no escape and in no character */
+	size_t from = raw.len > half ? raw.len - half + 1 : 0;
+	while (from < raw.len && raw.data[from - 1] != ' ')
+		from++;
+	size_t used = strlen(to);
+	snprintf(to + used, size - used, "%s", gap);
+	used = strlen(to);
+	unescape((struct slice){raw.data + from, raw.len - from}, to + used, size - used);
+}
+
 bool lp_skim_int(struct slice v, int64_t *ret)
 {
 	char text[24], *end;

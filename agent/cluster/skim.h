@@ -48,6 +48,9 @@ bool lp_skim_str(struct slice v, char *to, size_t size);
 /* As lp_skim_str, but what does not fit is cut at a character's border. */
 void lp_skim_cut(struct slice v, char *to, size_t size);
 
+/* As lp_skim_cut, but what does not fit is cut in its middle: "begin ... end". size >= 32. */
+void lp_skim_cut_middle(struct slice v, char *to, size_t size);
+
 /* True and *ret set when v is an integer that fits. */
 bool lp_skim_int(struct slice v, int64_t *ret);
 

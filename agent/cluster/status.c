@@ -16,17 +16,20 @@ static void add_text(struct status *status, const char *text)
 		 text);
 }
 
-/* Causes are mostly in the message already; the ones that are not say what is wrong. */
+/*
+ * Causes are mostly in the message already; the ones that are not say what is wrong. A value
+ * that they quote may be a whole pod, so what is long loses its middle.
+ */
 static void read_causes(struct slice causes, struct status *ret)
 {
 	struct skim_iter it = lp_skim_iter(causes);
-	char text[400], field[200], whole[sizeof(text) + sizeof(field) + 2];
+	char text[300], field[200], whole[sizeof(text) + sizeof(field) + 2];
 
 	while (lp_skim_next(&it)) {
 		if (!ret->cause[0])
 			lp_skim_str(lp_skim_get(it.value, "reason"), ret->cause,
 				    sizeof(ret->cause));
-		lp_skim_cut(lp_skim_get(it.value, "message"), text, sizeof(text));
+		lp_skim_cut_middle(lp_skim_get(it.value, "message"), text, sizeof(text));
 		lp_skim_cut(lp_skim_get(it.value, "field"), field, sizeof(field));
 		if (!text[0] || strstr(ret->message, text))
 			continue;
@@ -47,6 +50,23 @@ static void read_plain(struct slice body, struct status *ret)
 		snprintf(ret->message, sizeof(ret->message), "HTTP status %d", ret->code);
 }
 
+/* The message; of one that is too long and comes with causes only what it is about. */
+static void read_message(struct slice body, struct status *ret)
+{
+	struct slice message = lp_skim_get(body, "message");
+	struct slice causes = lp_skim_at(body, "details", "causes", NULL);
+
+	if (message.len <= sizeof(ret->message) / 2 || !causes.len) {
+		lp_skim_cut_middle(message, ret->message, sizeof(ret->message));
+		return;
+	}
+	char *colon;
+	lp_skim_cut(message, ret->message, 200);
+	colon = strstr(ret->message, ": ");
+	if (colon)
+		*colon = '\0';
+}
+
 void lp_status_read(int code, struct slice body, struct status *ret)
 {
 	*ret = (struct status){.code = code};
@@ -56,7 +76,7 @@ void lp_status_read(int code, struct slice body, struct status *ret)
 	}
 	struct slice details = lp_skim_get(body, "details");
 	lp_skim_str(lp_skim_get(body, "reason"), ret->reason, sizeof(ret->reason));
-	lp_skim_cut(lp_skim_get(body, "message"), ret->message, sizeof(ret->message));
+	read_message(body, ret);
 	lp_skim_str(lp_skim_get(details, "kind"), ret->kind, sizeof(ret->kind));
 	lp_skim_str(lp_skim_get(details, "name"), ret->name, sizeof(ret->name));
 	read_causes(lp_skim_get(details, "causes"), ret);

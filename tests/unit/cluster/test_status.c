@@ -89,15 +89,41 @@ static void causes_that_the_message_leaves_out_are_told(void)
 	CHECK_STR(e.message, "invalid; spec.a: too short");
 }
 
-static void a_long_message_is_cut_and_the_rest_dropped(void)
+/* A pod's worth of text: "word word word ..." */
+static const char *filler(void)
 {
-	char body[20000], filler[15000];
+	static char text[15000];
 
-	memset(filler, 'x', sizeof(filler) - 1);
-	filler[sizeof(filler) - 1] = '\0';
-	snprintf(body, sizeof(body), "{\"kind\":\"Status\",\"message\":\"%s\"}", filler);
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		text[i] = i % 5 == 4 ? ' ' : 'x';
+	return text;
+}
+
+static void a_long_message_loses_its_middle(void)
+{
+	char body[20000];
+
+	snprintf(body, sizeof(body),
+		 "{\"kind\":\"Status\",\"message\":\"begin %s the end\"}", filler());
 	struct event e = judge(422, body, STEP_APPLY);
-	CHECK(strlen(e.message) == LP_EVENT_MESSAGE - 1);
+	CHECK(strlen(e.message) > 900 && strlen(e.message) < LP_EVENT_MESSAGE);
+	CHECK_HAS(e.message, "begin ");
+	CHECK_HAS(e.message, " ... ");
+	CHECK_HAS(e.message, " the end");
+}
+
+static void what_a_job_says_of_its_template_is_still_known_to_be_immutable(void)
+{
+	char body[40000];
+
+	snprintf(body, sizeof(body),
+		 "{\"kind\":\"Status\",\"message\":\"Job.batch \\\"m\\\" is invalid: spec.template: "
+		 "Invalid value: {%s}: field is immutable\",\"details\":{\"causes\":[{\"message\":"
+		 "\"Invalid value: {%s}: field is immutable\",\"field\":\"spec.template\"}]}}",
+		 filler(), filler());
+	struct event e = judge(422, body, STEP_APPLY);
+	CHECK_HAS(e.message, "Job.batch \"m\" is invalid; spec.template: Invalid value: {xxxx");
+	CHECK_HAS(e.message, "field is immutable; this field cannot be changed in place");
 }
 
 static void retry_after_of_the_server_wins_over_our_own(void)
@@ -128,7 +154,8 @@ int main(void)
 	TEST(every_answer_has_its_verdict);
 	TEST(a_plain_mistake_is_not_told_to_be_immutable);
 	TEST(causes_that_the_message_leaves_out_are_told);
-	TEST(a_long_message_is_cut_and_the_rest_dropped);
+	TEST(a_long_message_loses_its_middle);
+	TEST(what_a_job_says_of_its_template_is_still_known_to_be_immutable);
 	TEST(retry_after_of_the_server_wins_over_our_own);
 	TEST(only_a_404_about_no_object_means_an_unknown_kind);
 	return check_report();
