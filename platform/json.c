@@ -483,7 +483,7 @@ struct jval *lp_json_copy(struct json *j, const struct jval *v)
 		return lp_json_new_real(j, yyjson_mut_get_real(val(v)));
 	case JSON_INT:
 		return yyjson_mut_is_sint(val(v))
-			       ? lp_json_new_int(j, yyjson_mut_get_sint(val(v)))
+			       ? jval(yyjson_mut_sint(j->doc, yyjson_mut_get_sint(val(v))))
 			       : lp_json_new_uint(j, yyjson_mut_get_uint(val(v)));
 	default:
 		return lp_json_null(j);
@@ -681,6 +681,17 @@ static enum lp_code write_real(const struct writer *w, const struct jval *v)
 	return write_digits(w, &d);
 }
 
+static enum lp_code write_int(const struct writer *w, yyjson_mut_val *v)
+{
+	if (!yyjson_mut_is_sint(v))
+		return lp_buf_printf(w->out, w->err, "%llu",
+				     (unsigned long long)yyjson_mut_get_uint(v));
+	/* only -0 is read as a signed zero; it stays, so that the canonical form is stable */
+	long long value = yyjson_mut_get_sint(v);
+	return value ? lp_buf_printf(w->out, w->err, "%lld", value)
+		     : lp_buf_str(w->out, "-0", w->err);
+}
+
 static enum lp_code write_break(const struct writer *w, unsigned depth)
 {
 	if (!w->pretty)
@@ -751,11 +762,7 @@ static enum lp_code write_value(const struct writer *w, const struct jval *v, un
 	case JSON_REAL:
 		return write_real(w, v);
 	case JSON_INT:
-		if (yyjson_mut_is_sint(val(v)))
-			return lp_buf_printf(w->out, w->err, "%lld",
-					     (long long)yyjson_mut_get_sint(val(v)));
-		return lp_buf_printf(w->out, w->err, "%llu",
-				     (unsigned long long)yyjson_mut_get_uint(val(v)));
+		return write_int(w, val(v));
 	case JSON_BOOL:
 		return lp_buf_str(w->out, yyjson_mut_get_bool(val(v)) ? "true" : "false", w->err);
 	default:

@@ -100,6 +100,7 @@ static void a_number_that_json_does_not_have_cannot_be_written(void)
 
 static void whole_numbers_keep_all_their_digits(void)
 {
+	CHECK_STR(written(parse("[0,-0,-0.0]")), "[0,-0,-0]");
 	CHECK_STR(written(parse("[9223372036854775807,18446744073709551615,-9223372036854775808]")),
 		  "[9223372036854775807,18446744073709551615,-9223372036854775808]");
 }
