@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/source/pkt.h"
 
-#include "agent/source/limits.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -6,6 +6,7 @@
  * of length, themselves included, then that many bytes less four; 0000 is a
  * flush, 0001 a delimiter, 0002 the response end.
  */
+#include "agent/source/limits.h"
 #include "platform/buf.h"
 
 enum pkt_kind { PKT_DATA, PKT_FLUSH, PKT_DELIM, PKT_END };
