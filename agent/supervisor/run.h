@@ -38,6 +38,7 @@ struct source_run {
 	enum cycle_state state;
 	bool poll_late, apply_late; /* due, or wished for, while something else runs */
 	bool judge_again;	    /* a person asks: refused tips are fetched and judged again */
+	bool rolling_back;	    /* a person waits for the next apply, and for nothing else */
 	struct timer poll, apply;
 	int64_t phase_ms;
 	int64_t poll_at_ms; /* CLOCK_BOOTTIME; 0 not set */

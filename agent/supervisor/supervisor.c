@@ -122,8 +122,15 @@ static void show_status(struct source_run *run)
 {
 	struct supervisor *super = run->super;
 
-	lp_notify_status(&super->notify, run->outcome.text);
+	if (run->outcome.text[0])
+		lp_notify_status(&super->notify, run->outcome.text);
 	lp_db_trim(super->db);
+}
+
+static void tell_outcome(struct source_run *run)
+{
+	lp_control_outcome(run->super, &run->outcome);
+	run->outcome = (struct ending){0};
 }
 
 /* The cycle is over: what became due meanwhile comes next, otherwise the outcome is told. */
@@ -133,6 +140,15 @@ static void rest(struct source_run *run)
 
 	if (super->stopping)
 		return;
+	if (run->rolling_back && run->apply_late) {
+		lp_feed(run, CYCLE_APPLY_DUE); /* the poll can wait, and the server be away */
+		return;
+	}
+	if (run->rolling_back && super->wish.kind == WISH_RUN) {
+		show_status(run);
+		tell_outcome(run);
+	}
+	run->rolling_back = false;
 	if (run->poll_late) {
 		run->poll_late = false;
 		lp_feed(run, CYCLE_POLL_DUE);
@@ -150,8 +166,7 @@ static void rest(struct source_run *run)
 		lp_loop_stop(super->loop);
 		return;
 	}
-	lp_control_outcome(super, &run->outcome);
-	run->outcome = (struct ending){0};
+	tell_outcome(run);
 	set_timers(run);
 }
 
@@ -196,6 +211,8 @@ void lp_feed(struct source_run *run, enum cycle_event event)
 		break;
 	case CYCLE_APPLY:
 		run->apply_late = false;
+		if (run->rolling_back) /* what was under way before is not what was wished */
+			run->outcome = (struct ending){0};
 		lp_applying_start(run);
 		break;
 	case CYCLE_REST:

@@ -70,7 +70,13 @@ enum lp_code lp_wish_rollback(struct source_run *run, const char *text, struct e
 	snprintf(id, sizeof(id), "%" PRId64, revision.id);
 	lp_log(LOG_LEVEL_INFO, "rollback", "source", source, "revision", id, "subject",
 	       revision.subject, NULL);
+	run->rolling_back = true;
 	set_going(run, false);
+	if (run->state == CYCLE_FETCHING) {
+		/* It may be waiting for a server that is away; nothing of it is needed here. */
+		lp_fetching_end(run);
+		lp_feed(run, CYCLE_FETCH_FAILED);
+	}
 	return LP_OK;
 }
 
