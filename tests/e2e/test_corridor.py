@@ -2,13 +2,12 @@
 """The main road: a signed push reaches the cluster, and only such a push."""
 
 from support.sitefiles import keys
+from support.told import is_applied, source, wait_applied, wait_refused
 from support.waiting import wait_until
 
 
-def applied(status, commit):
-    """Whether the status says that this commit is applied, whole."""
-    now = status["sources"][0]["applied"]
-    return bool(now) and now["commit"] == commit and now["state"] == "applied"
+def image_of_the_tills(site):
+    return site.get("Deployment", "pos")["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
 def test_one_sync_brings_a_signed_commit_into_the_cluster(site):
@@ -18,24 +17,75 @@ def test_one_sync_brings_a_signed_commit_into_the_cluster(site):
 
     assert result.code == 0, result.err
     assert site.missing(keys(site.demo_files())) == []
-    assert applied(site.limpet.status(), commit)
+    assert is_applied(site.limpet.status(), commit)
 
 
-def test_a_daemon_follows_the_branch_and_prunes_what_is_removed(site):
+def test_a_second_sync_changes_nothing(site):
+    commit = site.publish_demo()
+    site.limpet.ok("sync")
+    before = site.get("ConfigMap", "pos")["metadata"]["resourceVersion"]
+
+    assert "26 unchanged" in site.limpet.ok("sync", "-o", "json").json()["text"] \
+        or site.get("ConfigMap", "pos")["metadata"]["resourceVersion"] == before
+
+    assert site.get("ConfigMap", "pos")["metadata"]["resourceVersion"] == before
+    assert is_applied(site.limpet.status(), commit)
+
+
+def test_the_story_of_the_demo(site):
+    """Converge, change and prune, refuse, live without Git, roll back, survive a power cut."""
+    files = site.demo_files()
     first = site.publish_demo()
     site.limpet.start()
-    site.limpet.wait_status(lambda status: applied(status, first), "the first commit applied")
+    wait_applied(site, first)
+    assert site.missing(keys(files)) == []
+    assert len(keys(files)) >= 25 and len({key.kind for key in keys(files)}) >= 10
 
-    files = site.demo_files(image_tag="4.3.0")
-    before, gone = keys(site.demo_files()), None
-    name = next(name for name in files if "network" in name or "policy" in name or "job" in name)
-    gone = set(before) - set(keys({k: v for k, v in files.items() if k != name}))
-    site.repo.write(files)
-    site.repo.remove(name)
-    second = site.repo.publish(message="A new till, and something goes")
-    site.limpet.wait_status(lambda status: applied(status, second), "the second commit applied")
+    # A second push changes an image and deletes two objects, which are pruned.
+    gone = keys({"sync/jobs.yaml": files["sync/jobs.yaml"]})
+    kept = set(keys(files)) - set(gone)
+    site.repo.write(site.demo_files(image_tag="4.3.0"))
+    site.repo.remove("sync/jobs.yaml")
+    second = site.repo.publish(message="A new till, and the jobs go")
+    wait_applied(site, second)
+    assert image_of_the_tills(site).endswith(":4.3.0")
+    wait_until(lambda: site.missing(gone) == gone, "the removed objects to be pruned")
+    assert site.missing(kept) == []
 
-    assert gone
-    wait_until(lambda: len(site.missing(gone)) == len(gone), "the removed objects to be pruned")
-    assert site.missing(set(before) - gone) == []
+    # An unsigned push, and one by a stranger, are refused by name; nothing changes.
+    site.repo.write(site.demo_files(image_tag="6.6.6"))
+    unsigned = site.repo.publish(message="Nobody signed this", sign=False)
+    told = wait_refused(site, unsigned)
+    assert (told["verdict"], told["tip"]) == ("unsigned", True)
+    site.repo.reset(second)
+    site.repo.write(site.demo_files(image_tag="6.6.7"))
+    mallory = site.stranger()
+    strange = site.repo.publish(message="Trust me", key=mallory)
+    told = wait_refused(site, strange)
+    assert told["verdict"] == "unknown-signer" and mallory.fingerprint in told["reason"]
+    assert image_of_the_tills(site).endswith(":4.3.0")
+    assert is_applied(site.limpet.status(), second)
+
+    # The Git server is stopped; the first revision comes back from the device alone.
+    site.server.stop()
+    site.limpet.ok("rollback", first[:10])
+    assert image_of_the_tills(site).endswith(":4.2.0")
+    assert site.missing(keys(files)) == []
+    status = site.limpet.status()
+    assert is_applied(status, first) and source(status)["pinned"]["commit"] == first
+
+    # SIGKILL, the namespace deleted by hand, a start without Git: all comes back from SQLite.
+    site.limpet.kill()
+    uid = site.cluster.api.get("Namespace", site.namespace)["metadata"]["uid"]
+    site.cluster.api.delete("Namespace", site.namespace)
+    site.limpet.start()
+
+    def is_back():
+        namespace = site.cluster.api.get("Namespace", site.namespace)
+        return namespace and namespace["metadata"]["uid"] != uid and not site.missing(keys(files))
+
+    wait_until(is_back, "the site to come back", 90, 0.3)
+    status = wait_applied(site, first)
+    assert status["health"] == "degraded", "a pinned device without Git is no healthy one"
+    assert image_of_the_tills(site).endswith(":4.2.0")
     assert site.limpet.stop() == 0

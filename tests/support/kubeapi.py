@@ -35,8 +35,8 @@ class Resource:
         self.verbs = entry.get("verbs", [])
         self.full_name = f"{self.plural}.{group}" if group else self.plural
         self.names = {name.lower() for name in (
-            self.kind, self.plural, self.full_name, entry.get("singularResource") or self.kind,
-            *entry.get("shortNames", []))}
+            self.kind, self.plural, self.full_name, f"{self.kind}.{group}",
+            entry.get("singularResource") or self.kind, *entry.get("shortNames", []))}
 
     def path(self, namespace=None, name=None):
         """The URL path of the collection, or of one object in it."""
@@ -141,7 +141,7 @@ class KubeApi:
         return found
 
     def resource(self, name):
-        """The kind called so: kind, plural, singular, short name or plural.group."""
+        """The kind called so: kind, plural, singular or short name, kind.group or plural.group."""
         for resources in (lambda: self._resources, self.resources):
             for resource in resources():
                 if name.lower() in resource.names:

@@ -418,9 +418,26 @@ def objects(files):
 
 
 def keys(files):
-    """The Key of each object in {path: text}."""
-    return [Key(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"])
+    """The Key of each object in {path: text}. A custom kind has its group behind it, because
+    other tests bring kinds of the same name: Camera.shop.example.com."""
+    return [Key(_unmistakable(o), o["metadata"].get("namespace"), o["metadata"]["name"])
             for o in objects(files)]
+
+
+def _unmistakable(manifest):
+    group = manifest["apiVersion"].rpartition("/")[0]
+    return f"{manifest['kind']}.{group}" if group.endswith(".example.com") else manifest["kind"]
+
+
+def small_site(prefix, tills=3, version="1"):
+    """A namespace and a ConfigMap for each till: what most tests need, applied in a moment."""
+    shop = f"{prefix}-shop"
+    made = {"namespace.yaml": f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {shop}\n"}
+    for number in range(tills):
+        made[f"till-{number}.yaml"] = (
+            f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: till-{number}\n"
+            f"  namespace: {shop}\ndata:\n  version: \"{version}\"\n")
+    return made
 
 
 def _noise(seed, size):

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`limpet suspend`: nothing is polled or applied until `limpet resume`."""
+
+from support.sitefiles import small_site
+from support.told import is_applied, source, wait_applied, wait_idle
+from support.waiting import always, wait_until
+
+
+def test_a_suspended_device_neither_polls_nor_applies_until_resume(site):
+    first = site.repo.publish(small_site(site.prefix, version="1"))
+    site.limpet.config["cluster"]["reconcile"] = "1s"
+    site.limpet.write_config()
+    site.limpet.start()
+    wait_applied(site, first)
+
+    site.limpet.ok("suspend")
+    status = wait_idle(site)
+    asked = len(site.server.requests(site.remote))
+    second = site.repo.publish(small_site(site.prefix, version="2"))
+    site.cluster.api.delete("ConfigMap", "till-1", site.namespace)
+
+    assert source(status)["suspended"] and status["health"] == "degraded"
+    assert any("limpet resume" in reason for reason in status["reasons"])
+    always(lambda: len(site.server.requests(site.remote)) == asked
+           and site.get("ConfigMap", "till-1") is None, "no poll and no apply", 3)
+
+    site.limpet.ok("resume")
+
+    status = wait_applied(site, second)
+    assert not source(status)["suspended"]
+    assert site.get("ConfigMap", "till-1")["data"]["version"] == "2"
+    wait_until(lambda: len(site.server.requests(site.remote)) > asked + 2, "polls to go on")
+
+
+def test_the_suspension_outlives_a_restart(site):
+    first = site.repo.publish(small_site(site.prefix, version="1"))
+    site.limpet.start()
+    wait_applied(site, first)
+    site.limpet.ok("suspend")
+    site.limpet.kill()
+    asked = len(site.server.requests(site.remote))
+    second = site.repo.publish(small_site(site.prefix, version="2"))
+
+    site.limpet.start()
+
+    wait_idle(site)
+    always(lambda: len(site.server.requests(site.remote)) == asked, "no poll", 2)
+    assert is_applied(site.limpet.status(), first)
+    site.limpet.ok("resume")
+    wait_applied(site, second)
+
+
+def test_suspend_and_resume_are_stored_when_no_daemon_runs(site):
+    commit = site.repo.publish(small_site(site.prefix))
+    site.limpet.ok("sync")
+
+    assert "suspended" in site.limpet.ok("suspend").out
+    assert source(site.limpet.status())["suspended"]
+    refused = site.limpet.run("sync")
+    assert refused.code != 0 and "limpet resume" in refused.err
+
+    assert "resumed" in site.limpet.ok("resume").out
+    assert not source(site.limpet.status())["suspended"]
+    site.limpet.ok("sync")
+    assert is_applied(site.limpet.status(), commit)
+
+
+def test_sync_and_rollback_of_a_suspended_device_say_why_they_do_nothing(site):
+    first = site.repo.publish(small_site(site.prefix))
+    site.limpet.start()
+    wait_applied(site, first)
+    site.limpet.ok("suspend")
+
+    for words in (("sync",), ("rollback", first)):
+        result = site.limpet.run(*words)
+        assert result.code != 0 and "suspended" in result.err and "limpet resume" in result.err
+    assert source(site.limpet.status())["pinned"] is None

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `limpet status -o json` tells, and whether anything has changed at all."""
+
+from contextlib import contextmanager
+
+from support.sitefiles import keys
+
+
+def source(status):
+    """The part of the status about the one source."""
+    return status["sources"][0]
+
+
+def is_applied(status, commit):
+    """Whether this commit is applied, whole."""
+    now = source(status)["applied"]
+    return bool(now) and now["commit"] == commit and now["state"] == "applied"
+
+
+def refusal(status, commit):
+    """What is told of a refused commit; None when it is not among the refused."""
+    return next((r for r in source(status)["refused"] if r["commit"] == commit), None)
+
+
+def wait_applied(site, commit, timeout=30.0):
+    """Waits until the commit is applied; returns the status."""
+    return site.limpet.wait_status(lambda status: is_applied(status, commit),
+                                   f"{commit} to be applied", timeout)
+
+
+def wait_refused(site, commit, timeout=30.0):
+    """Waits until the commit is refused; returns what is told of it."""
+    return refusal(site.limpet.wait_status(lambda status: refusal(status, commit),
+                                           f"{commit} to be refused", timeout), commit)
+
+
+def wait_idle(site, timeout=30.0):
+    """Waits until the daemon answers and rests; returns the status."""
+    return site.limpet.wait_status(lambda status: source(status).get("doing") == "idle",
+                                   "the daemon at rest", timeout)
+
+
+def picture(site, files):
+    """What must stay as it is: the objects of `files` in the cluster (each by uid and
+    resourceVersion, so that a write shows), and the revisions in the store."""
+    def seen(key):
+        found = site.cluster.api.get(key.kind, key.name, key.namespace or site.namespace)
+        meta = found and found["metadata"]
+        return meta and (meta["uid"], meta["resourceVersion"])
+
+    told = source(site.limpet.status())
+    return {"cluster": {key: seen(key) for key in keys(files)},
+            "history": site.limpet.json("history"),
+            "store": {key: told[key] for key in ("desired", "applied", "pinned", "inventory")}}
+
+
+@contextmanager
+def nothing_changes(site, files):
+    """Asserts that the cluster and the store are after the block as they were before."""
+    before = picture(site, files)
+    yield
+    assert picture(site, files) == before
