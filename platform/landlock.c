@@ -113,6 +113,7 @@ static void allow_own(struct ruleset *rules, const struct sandbox *sandbox)
 
 	allow(rules, "/dev/null", FS_READ_FILE | FS_WRITE_FILE);
 	allow(rules, "/dev/urandom", FS_READ_FILE);
+	allow(rules, "/dev/random", FS_READ_FILE); /* mbedTLS on musl seeds from it */
 	if (lp_wall_dynamic())
 		for (size_t i = 0; i < sizeof(loader) / sizeof(loader[0]); i++)
 			allow(rules, loader[i], FS_READ | FS_EXECUTE);
