@@ -27,8 +27,8 @@ enum lp_code lp_path_join(char to[LP_PATH_MAX], const char *folder, const char *
 	int n = snprintf(to, LP_PATH_MAX, "%s/%s", folder, name);
 
 	if (n < 0 || n >= LP_PATH_MAX)
-		return lp_err_set(err, LP_LIMIT, "%s/%s: a path of more than %d bytes", folder,
-				  name, LP_PATH_MAX - 1);
+		return lp_err_set(err, LP_LIMIT, "a path of more than %d bytes: %.80s.../%.80s",
+				  LP_PATH_MAX - 1, folder, name);
 	return LP_OK;
 }
 
@@ -67,6 +67,8 @@ enum lp_code lp_file_read(const char *path, struct buf *b, struct err *err)
 	if (read_all(fd, b, err) == LP_OK)
 		return LP_OK;
 	b->len = before;
+	if (b->data)
+		b->data[before] = '\0';
 	return lp_err_wrap(err, "%s", path);
 }
 
@@ -113,7 +115,8 @@ enum lp_code lp_file_write(const char *path, const void *data, size_t n, unsigne
 	char temporary[LP_PATH_MAX], folder[LP_PATH_MAX];
 
 	if (strlen(path) > LP_PATH_MAX - 8)
-		return lp_err_set(err, LP_LIMIT, "%s: the path is too long", path);
+		return lp_err_set(err, LP_LIMIT, "a path of more than %d bytes: %.80s...",
+				  LP_PATH_MAX - 8, path);
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	lp_path_folder(path, folder);
 

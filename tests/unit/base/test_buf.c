@@ -126,6 +126,7 @@ static void slices_are_compared_by_content(void)
 	CHECK(lp_slice_is(none, "") && !lp_slice_is(LP_SLICE("a\0"), "a"));
 	CHECK(lp_slice_starts(a, "tr") && lp_slice_starts(a, "tree") && lp_slice_starts(a, ""));
 	CHECK(!lp_slice_starts(a, "trees") && !lp_slice_starts(a, "re"));
+	CHECK(!lp_slice_starts(same, "trees")); /* what follows it is not its own */
 	LP_AUTO(lp_buf_free) struct buf b = LP_BUF(10);
 	CHECK_OK(lp_buf_str(&b, "tree", &err));
 	CHECK(lp_slice_equal(LP_SLICE_OF(&b), a));
