@@ -5,6 +5,7 @@
 #include "platform/limits.h"
 #include "platform/yaml_type.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>

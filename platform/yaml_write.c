@@ -3,6 +3,7 @@
 #include "platform/yaml.h"
 #include "platform/yaml_type.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static enum lp_code write_value(const struct jval *v, unsigned indent, bool in_list,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/render/manifest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct reader {

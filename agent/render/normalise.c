@@ -3,6 +3,7 @@
 #include "agent/render/kinds.h"
 #include "platform/crypto.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool is_kind(const struct object_key *key, const char *group, const char *kind)

@@ -4,6 +4,7 @@
 #include "agent/render/object.h"
 #include "platform/fs.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
