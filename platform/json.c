@@ -8,15 +8,15 @@
 #include <yyjson.h>
 
 struct json {
-	yyjson_mut_doc *doc;
-	yyjson_alc alc; /* its context is this struct: doc lives at a fixed address */
+	yyjson_mut_doc *mut;
+	yyjson_alc alc; /* its context is this struct, which lives at a fixed address */
 	size_t used_bytes, max_bytes;
 };
 
 /* A struct jval is a yyjson_mut_val under a name that says less. */
 static yyjson_mut_val *val(const struct jval *v)
 {
-	return (yyjson_mut_val *)(uintptr_t)v;
+	return (yyjson_mut_val *)v;
 }
 
 static struct jval *jval(yyjson_mut_val *v)
@@ -30,72 +30,72 @@ static struct jval *jval(yyjson_mut_val *v)
 
 static void *counted_malloc(void *context, size_t n)
 {
-	struct json *j = context;
+	struct json *doc = context;
 
-	if (n > j->max_bytes || j->used_bytes > j->max_bytes - n)
+	if (n > doc->max_bytes || doc->used_bytes > doc->max_bytes - n)
 		return NULL;
 	uint8_t *block = malloc(HEAD_BYTES + n);
 	if (!block)
 		return NULL;
 	memcpy(block, &n, sizeof(n));
-	j->used_bytes += n;
+	doc->used_bytes += n;
 	return block + HEAD_BYTES;
 }
 
 static void counted_free(void *context, void *data)
 {
-	struct json *j = context;
+	struct json *doc = context;
 	size_t n;
 
 	if (!data)
 		return;
 	uint8_t *block = (uint8_t *)data - HEAD_BYTES;
 	memcpy(&n, block, sizeof(n));
-	j->used_bytes -= n;
+	doc->used_bytes -= n;
 	free(block);
 }
 
 static void *counted_realloc(void *context, void *data, size_t old, size_t n)
 {
-	struct json *j = context;
+	struct json *doc = context;
 
 	if (!data)
 		return counted_malloc(context, n);
-	size_t others = j->used_bytes - old;
-	if (n > j->max_bytes || others > j->max_bytes - n)
+	size_t others = doc->used_bytes - old;
+	if (n > doc->max_bytes || others > doc->max_bytes - n)
 		return NULL;
 	uint8_t *block = realloc((uint8_t *)data - HEAD_BYTES, HEAD_BYTES + n);
 	if (!block)
 		return NULL;
 	memcpy(block, &n, sizeof(n));
-	j->used_bytes = others + n;
+	doc->used_bytes = others + n;
 	return block + HEAD_BYTES;
 }
 
 enum lp_code lp_json_new(size_t max_bytes, struct json **ret, struct err *err)
 {
-	struct json *j = calloc(1, sizeof(*j));
+	struct json *doc = calloc(1, sizeof(*doc));
 
-	if (!j)
+	if (!doc)
 		return lp_err_nomem(err, "JSON document");
-	j->max_bytes = max_bytes;
-	j->alc = (yyjson_alc){counted_malloc, counted_realloc, counted_free, j};
-	j->doc = yyjson_mut_doc_new(&j->alc);
-	if (!j->doc) {
-		free(j);
+	doc->max_bytes = max_bytes;
+	doc->alc = (yyjson_alc){counted_malloc, counted_realloc, counted_free, doc};
+	doc->mut = yyjson_mut_doc_new(&doc->alc);
+	if (!doc->mut) {
+		free(doc);
 		return lp_err_set(err, LP_LIMIT, "JSON document: more than %zu bytes of memory",
 				  max_bytes);
 	}
-	*ret = j;
+	*ret = doc;
 	return LP_OK;
 }
 
-void lp_json_free(struct json *j)
+void lp_json_free(struct json *doc)
 {
-	if (!j)
+	if (!doc)
 		return;
-	yyjson_mut_doc_free(j->doc);
-	free(j);
+	yyjson_mut_doc_free(doc->mut);
+	free(doc);
 }
 
 void lp_json_freep(struct json **doc)
@@ -104,14 +104,14 @@ void lp_json_freep(struct json **doc)
 	*doc = NULL;
 }
 
-struct jval *lp_json_root(const struct json *j)
+struct jval *lp_json_root(const struct json *doc)
 {
-	return j ? jval(j->doc->root) : NULL;
+	return doc ? jval(doc->mut->root) : NULL;
 }
 
-void lp_json_set_root(struct json *j, struct jval *root)
+void lp_json_set_root(struct json *doc, struct jval *root)
 {
-	j->doc->root = val(root);
+	doc->mut->root = val(root);
 }
 
 /* --- parsing --- */
@@ -143,8 +143,8 @@ static enum lp_code check_depth(const char *text, size_t len, struct err *err)
 static int compare_keys(const void *a, const void *b)
 {
 	const yyjson_mut_val *x = *(yyjson_mut_val *const *)a, *y = *(yyjson_mut_val *const *)b;
-	size_t x_len = unsafe_yyjson_get_len((void *)(uintptr_t)x);
-	size_t y_len = unsafe_yyjson_get_len((void *)(uintptr_t)y);
+	size_t x_len = unsafe_yyjson_get_len((void *)x);
+	size_t y_len = unsafe_yyjson_get_len((void *)y);
 	int order = memcmp(x->uni.str, y->uni.str, x_len < y_len ? x_len : y_len);
 
 	if (order)
@@ -204,32 +204,31 @@ static enum lp_code check_tree(yyjson_mut_val *v, struct err *err)
 	return LP_OK;
 }
 
-static enum lp_code read_error(const yyjson_read_err *why, const struct json *j, struct err *err)
+static enum lp_code read_error(const yyjson_read_err *why, const struct json *doc, struct err *err)
 {
 	if (why->code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
 		return lp_err_set(err, LP_LIMIT, "JSON: more than %zu bytes of memory",
-				  j->max_bytes);
+				  doc->max_bytes);
 	return lp_err_set(err, LP_REJECTED, "JSON at byte %zu: %s", why->pos, why->msg);
 }
 
 enum lp_code lp_json_parse(const void *text, size_t len, size_t max_bytes, struct json **ret,
 			   struct err *err)
 {
-	LP_AUTO(lp_json_freep) struct json *j = NULL;
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
 	yyjson_read_err why = {0};
 
 	LP_TRY(check_depth(text, len, err));
-	LP_TRY(lp_json_new(max_bytes, &j, err));
-	yyjson_doc *read =
-		yyjson_read_opts((char *)(uintptr_t)text, len, YYJSON_READ_NOFLAG, &j->alc, &why);
+	LP_TRY(lp_json_new(max_bytes, &doc, err));
+	yyjson_doc *read = yyjson_read_opts((char *)text, len, YYJSON_READ_NOFLAG, &doc->alc, &why);
 	if (!read)
-		return read_error(&why, j, err);
-	j->doc->root = yyjson_val_mut_copy(j->doc, yyjson_doc_get_root(read));
+		return read_error(&why, doc, err);
+	doc->mut->root = yyjson_val_mut_copy(doc->mut, yyjson_doc_get_root(read));
 	yyjson_doc_free(read);
-	if (!j->doc->root)
-		return lp_json_full(j, "JSON", err);
-	LP_TRY(check_tree(j->doc->root, err));
-	*ret = LP_STEAL(j);
+	if (!doc->mut->root)
+		return lp_json_full(doc, "JSON", err);
+	LP_TRY(check_tree(doc->mut->root, err));
+	*ret = LP_STEAL(doc);
 	return LP_OK;
 }
 
@@ -407,86 +406,86 @@ bool lp_json_equal(const struct jval *a, const struct jval *b)
 
 /* --- building --- */
 
-struct jval *lp_json_obj(struct json *j)
+struct jval *lp_json_obj(struct json *doc)
 {
-	return jval(yyjson_mut_obj(j->doc));
+	return jval(yyjson_mut_obj(doc->mut));
 }
 
-struct jval *lp_json_arr(struct json *j)
+struct jval *lp_json_arr(struct json *doc)
 {
-	return jval(yyjson_mut_arr(j->doc));
+	return jval(yyjson_mut_arr(doc->mut));
 }
 
-struct jval *lp_json_null(struct json *j)
+struct jval *lp_json_null(struct json *doc)
 {
-	return jval(yyjson_mut_null(j->doc));
+	return jval(yyjson_mut_null(doc->mut));
 }
 
-struct jval *lp_json_new_bool(struct json *j, bool value)
+struct jval *lp_json_new_bool(struct json *doc, bool value)
 {
-	return jval(yyjson_mut_bool(j->doc, value));
+	return jval(yyjson_mut_bool(doc->mut, value));
 }
 
-struct jval *lp_json_new_int(struct json *j, int64_t value)
+struct jval *lp_json_new_int(struct json *doc, int64_t value)
 {
 	/* yyjson tells signed from unsigned apart when it compares */
-	return value < 0 ? jval(yyjson_mut_sint(j->doc, value))
-			 : lp_json_new_uint(j, (uint64_t)value);
+	return value < 0 ? jval(yyjson_mut_sint(doc->mut, value))
+			 : lp_json_new_uint(doc, (uint64_t)value);
 }
 
-struct jval *lp_json_new_uint(struct json *j, uint64_t value)
+struct jval *lp_json_new_uint(struct json *doc, uint64_t value)
 {
-	return jval(yyjson_mut_uint(j->doc, value));
+	return jval(yyjson_mut_uint(doc->mut, value));
 }
 
-struct jval *lp_json_new_real(struct json *j, double value)
+struct jval *lp_json_new_real(struct json *doc, double value)
 {
-	return jval(yyjson_mut_real(j->doc, value));
+	return jval(yyjson_mut_real(doc->mut, value));
 }
 
-struct jval *lp_json_new_str(struct json *j, const char *text)
+struct jval *lp_json_new_str(struct json *doc, const char *text)
 {
-	return lp_json_new_strn(j, text, strlen(text));
+	return lp_json_new_strn(doc, text, strlen(text));
 }
 
-struct jval *lp_json_new_strn(struct json *j, const char *text, size_t n)
+struct jval *lp_json_new_strn(struct json *doc, const char *text, size_t n)
 {
-	return jval(yyjson_mut_strncpy(j->doc, n ? text : "", n));
+	return jval(yyjson_mut_strncpy(doc->mut, n ? text : "", n));
 }
 
-static struct jval *copy_members(struct json *j, const struct jval *v, struct jval *to)
+static struct jval *copy_members(struct json *doc, const struct jval *v, struct jval *to)
 {
 	struct json_iter it = lp_json_iter(v);
 
 	while (to && lp_json_next(&it)) {
-		struct jval *copy = lp_json_copy(j, it.value);
-		if (!(it.key ? lp_json_append(j, to, it.key, copy) : lp_json_add(to, copy)))
+		struct jval *copy = lp_json_copy(doc, it.value);
+		if (!(it.key ? lp_json_append(doc, to, it.key, copy) : lp_json_add(to, copy)))
 			return NULL;
 	}
 	return to;
 }
 
-struct jval *lp_json_copy(struct json *j, const struct jval *v)
+struct jval *lp_json_copy(struct json *doc, const struct jval *v)
 {
 	struct slice text = lp_json_slice(v);
 
 	switch (lp_json_type(v)) {
 	case JSON_OBJ:
-		return copy_members(j, v, lp_json_obj(j));
+		return copy_members(doc, v, lp_json_obj(doc));
 	case JSON_ARR:
-		return copy_members(j, v, lp_json_arr(j));
+		return copy_members(doc, v, lp_json_arr(doc));
 	case JSON_STR:
-		return lp_json_new_strn(j, (const char *)text.data, text.len);
+		return lp_json_new_strn(doc, (const char *)text.data, text.len);
 	case JSON_BOOL:
-		return lp_json_new_bool(j, yyjson_mut_get_bool(val(v)));
+		return lp_json_new_bool(doc, yyjson_mut_get_bool(val(v)));
 	case JSON_REAL:
-		return lp_json_new_real(j, yyjson_mut_get_real(val(v)));
+		return lp_json_new_real(doc, yyjson_mut_get_real(val(v)));
 	case JSON_INT:
 		return yyjson_mut_is_sint(val(v))
-			       ? jval(yyjson_mut_sint(j->doc, yyjson_mut_get_sint(val(v))))
-			       : lp_json_new_uint(j, yyjson_mut_get_uint(val(v)));
+			       ? jval(yyjson_mut_sint(doc->mut, yyjson_mut_get_sint(val(v))))
+			       : lp_json_new_uint(doc, yyjson_mut_get_uint(val(v)));
 	default:
-		return lp_json_null(j);
+		return lp_json_null(doc);
 	}
 }
 
@@ -508,43 +507,43 @@ static bool replace(yyjson_mut_val *obj, const char *key, yyjson_mut_val *value)
 	return false;
 }
 
-bool lp_json_put(struct json *j, struct jval *obj, const char *key, struct jval *value)
+bool lp_json_put(struct json *doc, struct jval *obj, const char *key, struct jval *value)
 {
 	if (!value || !lp_json_is(obj, JSON_OBJ))
 		return false;
-	return replace(val(obj), key, val(value)) || lp_json_append(j, obj, key, value);
+	return replace(val(obj), key, val(value)) || lp_json_append(doc, obj, key, value);
 }
 
-bool lp_json_append(struct json *j, struct jval *obj, const char *key, struct jval *value)
+bool lp_json_append(struct json *doc, struct jval *obj, const char *key, struct jval *value)
 {
-	yyjson_mut_val *copy = value ? yyjson_mut_strcpy(j->doc, key) : NULL;
+	yyjson_mut_val *copy = value ? yyjson_mut_strcpy(doc->mut, key) : NULL;
 
 	return copy && yyjson_mut_obj_add(val(obj), copy, val(value));
 }
 
-bool lp_json_put_str(struct json *j, struct jval *obj, const char *key, const char *text)
+bool lp_json_put_str(struct json *doc, struct jval *obj, const char *key, const char *text)
 {
-	return lp_json_put(j, obj, key, lp_json_new_str(j, text));
+	return lp_json_put(doc, obj, key, lp_json_new_str(doc, text));
 }
 
-bool lp_json_put_int(struct json *j, struct jval *obj, const char *key, int64_t value)
+bool lp_json_put_int(struct json *doc, struct jval *obj, const char *key, int64_t value)
 {
-	return lp_json_put(j, obj, key, lp_json_new_int(j, value));
+	return lp_json_put(doc, obj, key, lp_json_new_int(doc, value));
 }
 
-bool lp_json_put_bool(struct json *j, struct jval *obj, const char *key, bool value)
+bool lp_json_put_bool(struct json *doc, struct jval *obj, const char *key, bool value)
 {
-	return lp_json_put(j, obj, key, lp_json_new_bool(j, value));
+	return lp_json_put(doc, obj, key, lp_json_new_bool(doc, value));
 }
 
-struct jval *lp_json_put_obj(struct json *j, struct jval *obj, const char *key)
+struct jval *lp_json_put_obj(struct json *doc, struct jval *obj, const char *key)
 {
 	struct jval *there = lp_json_get(obj, key);
 
 	if (there && !lp_json_is(there, JSON_NULL))
 		return lp_json_is(there, JSON_OBJ) ? there : NULL;
-	struct jval *made = lp_json_obj(j);
-	return lp_json_put(j, obj, key, made) ? made : NULL;
+	struct jval *made = lp_json_obj(doc);
+	return lp_json_put(doc, obj, key, made) ? made : NULL;
 }
 
 bool lp_json_add(struct jval *arr, struct jval *value)
@@ -573,9 +572,9 @@ void lp_json_arr_del(struct jval *arr, size_t i)
 	yyjson_mut_arr_remove(val(arr), i);
 }
 
-enum lp_code lp_json_full(const struct json *j, const char *what, struct err *err)
+enum lp_code lp_json_full(const struct json *doc, const char *what, struct err *err)
 {
-	return lp_err_set(err, LP_LIMIT, "%s: more than %zu bytes of memory", what, j->max_bytes);
+	return lp_err_set(err, LP_LIMIT, "%s: more than %zu bytes of memory", what, doc->max_bytes);
 }
 
 /* --- writing --- */

@@ -122,10 +122,11 @@ static bool set_int(struct yaml_scalar *ret, char sign, uint64_t value)
 
 static bool is_int(const char *text, struct yaml_scalar *ret)
 {
-	char sign = *text == '-' || *text == '+' ? *text : 0;
+	bool has_sign = *text == '-' || *text == '+';
 	uint64_t value;
 
-	return parse_prefixed(text + (sign != 0), &value) && set_int(ret, sign, value);
+	return parse_prefixed(text + has_sign, &value) &&
+	       set_int(ret, (char)(has_sign ? *text : 0), value);
 }
 
 /* The last attempt of resolve.go, which takes a sign behind 0b. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/render/manifest.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct reader {
@@ -84,18 +84,19 @@ static unsigned first_line(struct slice text)
 /* "JSON at byte 17: text" becomes "file:2:5: text". */
 static void place_json_error(const struct reader *r, struct err *why)
 {
+	static const char prefix[] = "JSON at byte ";
 	unsigned long line = 1, column = 1, at = 0;
-	int used = 0;
-	char what[LP_ERR_MAX];
+	char what[LP_ERR_MAX], *end = why->msg;
 
-	if (sscanf(why->msg, "JSON at byte %lu: %n", &at, &used) < 1 || !used)
-		used = 0;
+	if (strncmp(why->msg, prefix, sizeof(prefix) - 1) == 0)
+		at = strtoul(why->msg + sizeof(prefix) - 1, &end, 10);
+	size_t used = end > why->msg && *end == ':' ? (size_t)(end - why->msg) + 2 : 0;
 	for (size_t i = 0; i < at && i < r->text.len; i++) {
 		bool ends = r->text.data[i] == '\n';
 		line += ends;
 		column = ends ? 1 : column + ((r->text.data[i] & 0xc0) != 0x80);
 	}
-	memcpy(what, why->msg + used, sizeof(what) - (size_t)used);
+	memcpy(what, why->msg + used, sizeof(what) - used);
 	what[sizeof(what) - 1] = '\0';
 	if (used)
 		lp_err_set(why, why->code, "%s:%lu:%lu: %s", r->file, line, column, what);
