@@ -155,6 +155,7 @@ void lp_db_close(struct db **db)
 {
 	if (!*db)
 		return;
+	lp_sql_drop_kept(*db);
 	sqlite3_close((*db)->raw); /* busy only by a statement that nobody ended: a bug */
 	free(*db);
 	*db = NULL;
@@ -177,6 +178,7 @@ enum lp_code lp_db_bytes(struct db *db, uint64_t *ret_bytes, struct err *err)
 
 void lp_db_trim(struct db *db)
 {
+	lp_sql_drop_kept(db);
 	sqlite3_db_release_memory(db->raw);
 }
 

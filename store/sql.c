@@ -85,18 +85,78 @@ static void keep(struct sql *q, int result)
 		q->failed = result;
 }
 
+/* The place of text, or else the one that was used longest ago; NULL when all are busy. */
+static struct statement *place_for(struct db *db, const char *text)
+{
+	struct statement *oldest = NULL;
+
+	for (int i = 0; i < LP_STATEMENTS; i++) {
+		struct statement *s = &db->kept[i];
+		if (s->busy)
+			continue;
+		if (s->text == text)
+			return s;
+		if (!oldest || s->used < oldest->used)
+			oldest = s;
+	}
+	return oldest;
+}
+
+/* A PRAGMA may act when it is prepared, so it is never kept. */
+static struct statement *keep_at(struct db *db, const char *text)
+{
+	struct statement *s = strncmp(text, "PRAGMA", 6) == 0 ? NULL : place_for(db, text);
+
+	if (!s)
+		return NULL;
+	if (s->text != text) {
+		sqlite3_finalize(s->stmt);
+		*s = (struct statement){.text = text};
+	}
+	s->busy = true;
+	s->used = ++db->turn;
+	return s;
+}
+
 struct sql lp_sql(struct db *db, const char *text)
 {
-	struct sql q = {.db = db};
+	struct sql q = {.db = db, .kept = keep_at(db, text)};
 
-	keep(&q, sqlite3_prepare_v2(db->raw, text, -1, &q.stmt, NULL));
+	if (q.kept && q.kept->stmt) {
+		q.stmt = q.kept->stmt;
+		return q;
+	}
+	unsigned flags = q.kept ? SQLITE_PREPARE_PERSISTENT : 0;
+	keep(&q, sqlite3_prepare_v3(db->raw, text, -1, flags, &q.stmt, NULL));
+	if (q.kept)
+		q.kept->stmt = q.stmt;
 	return q;
 }
 
+/* The result of a reset or a finalize is that of the last step, which was told already. */
 void lp_sql_done(struct sql *q)
 {
-	sqlite3_finalize(q->stmt); /* its result is that of the last step, told already */
+	if (!q->kept) {
+		sqlite3_finalize(q->stmt);
+	} else if (q->stmt) {
+		sqlite3_reset(q->stmt);
+		sqlite3_clear_bindings(q->stmt);
+	}
+	if (q->kept)
+		q->kept->busy = false;
 	q->stmt = NULL;
+	q->kept = NULL;
+}
+
+void lp_sql_drop_kept(struct db *db)
+{
+	for (int i = 0; i < LP_STATEMENTS; i++) {
+		struct statement *s = &db->kept[i];
+		if (s->busy)
+			continue;
+		sqlite3_finalize(s->stmt);
+		*s = (struct statement){0};
+	}
 }
 
 void lp_sql_put_int(struct sql *q, int64_t value)
@@ -137,7 +197,7 @@ enum lp_code lp_sql_run(struct sql *q, struct err *err)
 	enum lp_code code = q->failed ? lp_sql_error(q->db, q->failed, err) : LP_OK;
 	q->at = 0;
 	q->failed = 0;
-	sqlite3_reset(q->stmt); /* the result is that of the step, told already */
+	sqlite3_reset(q->stmt);
 	return code;
 }
 

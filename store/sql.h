@@ -19,24 +19,40 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
+/* Preparing a statement takes longer than running most of them. */
+#define LP_STATEMENTS 16
+
+struct statement {
+	const char *text; /* a literal; NULL: free */
+	struct sqlite3_stmt *stmt;
+	bool busy;
+	unsigned used; /* turn of the last use */
+};
+
 struct db {
 	struct sqlite3 *raw;
 	char path[LP_PATH_MAX];
 	unsigned depth; /* of transactions that joined */
 	bool spoiled;   /* one of them was left without commit */
+	struct statement kept[LP_STATEMENTS];
+	unsigned turn;
 };
 
 struct sql {
 	struct db *db;
 	struct sqlite3_stmt *stmt;
-	int failed;  /* the first SQLITE_ error, or 0 */
-	int at;      /* parameters put, or columns taken */
-	bool misfit; /* a column was not what this program wrote */
+	struct statement *kept; /* where it goes back to; NULL: it is finalized */
+	int failed;             /* the first SQLITE_ error, or 0 */
+	int at;                 /* parameters put, or columns taken */
+	bool misfit;            /* a column was not what this program wrote */
 };
 
-/* Prepares a statement; ended by lp_sql_done. */
+/* Prepares a statement, or takes one that was kept; ended by lp_sql_done. text is a literal. */
 struct sql lp_sql(struct db *db, const char *text);
 void lp_sql_done(struct sql *q); /* for LP_AUTO */
+
+/* Finalizes what is kept for later. */
+void lp_sql_drop_kept(struct db *db);
 
 void lp_sql_put_int(struct sql *q, int64_t value);
 void lp_sql_put_id(struct sql *q, int64_t id);                    /* 0 is NULL */

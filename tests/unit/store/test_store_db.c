@@ -379,6 +379,43 @@ static void an_inner_transaction_that_was_left_spoils_the_outer_commit(void)
 	CHECK_OK(lp_tx_commit(&outer, &err));
 }
 
+static const char counting[] = "SELECT ? UNION ALL SELECT ? + 1";
+
+/* Yields n and n + 1; between the two the same statement runs once more, deeper. */
+static void count_from(int64_t n, int depth)
+{
+	LP_AUTO(lp_sql_done) struct sql q = lp_sql(db, counting);
+
+	lp_sql_put_int(&q, n);
+	lp_sql_put_int(&q, n);
+	CHECK_OK(lp_sql_next(&q, &err));
+	CHECK(lp_sql_int(&q) == n);
+	if (depth)
+		count_from(n * 2, depth - 1);
+	CHECK_OK(lp_sql_next(&q, &err));
+	CHECK(lp_sql_int(&q) == n + 1);
+	CHECK(lp_sql_next(&q, &err) == LP_NOT_FOUND);
+}
+
+static void a_statement_that_is_in_use_is_not_used_by_another(void)
+{
+	start();
+	count_from(1, LP_STATEMENTS + 4); /* more than are kept */
+	count_from(1, LP_STATEMENTS + 4);
+	lp_db_trim(db);
+	count_from(1, 1);
+}
+
+static void a_statement_that_cannot_be_prepared_says_so_each_time(void)
+{
+	int64_t value;
+
+	start();
+	for (int i = 0; i < 3; i++)
+		CHECK_CODE(lp_sql_number(db, "SELECT x FROM nowhere", &value, &err), LP_INTERNAL,
+			   "no such table: nowhere");
+}
+
 static void the_size_is_that_of_the_file_and_its_wal(void)
 {
 	uint64_t bytes;
@@ -427,6 +464,8 @@ int main(void)
 	TEST(leaving_the_scope_without_commit_rolls_back);
 	TEST(an_inner_transaction_is_written_by_the_outer_commit_only);
 	TEST(an_inner_transaction_that_was_left_spoils_the_outer_commit);
+	TEST(a_statement_that_is_in_use_is_not_used_by_another);
+	TEST(a_statement_that_cannot_be_prepared_says_so_each_time);
 	TEST(the_size_is_that_of_the_file_and_its_wal);
 	TEST(a_row_that_limpet_does_not_write_is_corrupt);
 	remove_folder();

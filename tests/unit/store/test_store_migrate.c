@@ -72,7 +72,8 @@ static void the_first_migration_makes_version_1_to_the_letter(void)
 	db = &as_it_is;
 	schema_of(&then);
 	db = NULL;
-	sqlite3_close(raw);
+	lp_sql_drop_kept(&as_it_is);
+	CHECK(sqlite3_close(raw) == SQLITE_OK);
 
 	start_empty();
 	CHECK(sqlite3_open(path, &raw) == SQLITE_OK);
@@ -81,7 +82,8 @@ static void the_first_migration_makes_version_1_to_the_letter(void)
 	db = &as_it_is;
 	schema_of(&now);
 	db = NULL;
-	sqlite3_close(raw);
+	lp_sql_drop_kept(&as_it_is);
+	CHECK(sqlite3_close(raw) == SQLITE_OK);
 	CHECK_STR(lp_buf_text(&now), lp_buf_text(&then));
 }
 

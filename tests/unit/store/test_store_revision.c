@@ -553,6 +553,7 @@ static void the_state_keeps_the_last_error_and_when_it_was_applied(void)
 	CHECK(r.state == LP_REVISION_FAILED && r.applied_s == 0);
 	CHECK_STR(r.message, "no such kind");
 	CHECK_OK(lp_revision_set_state(db, id, LP_REVISION_APPLIED, "", 20, &err));
+	CHECK_OK(lp_revision_set_state(db, id, LP_REVISION_APPLIED, "kept 1 volume", 25, &err));
 	CHECK_OK(lp_revision_set_state(db, id, LP_REVISION_FAILED, "drifted", 30, &err));
 	reopen();
 	CHECK_OK(lp_revision_get(db, "site", id, &r, &err));
