@@ -315,6 +315,17 @@ static enum lp_code insert_objects(struct revision_writer *w, struct err *err)
 	return LP_OK;
 }
 
+/* The same tip may have been refused by other signers or limits before. */
+static enum lp_code forget_refusal(struct revision_writer *w, struct err *err)
+{
+	LP_AUTO(lp_sql_done)
+	struct sql q = lp_sql(w->db, "DELETE FROM refusal WHERE source = ? AND tip = ?");
+
+	lp_sql_put_text(&q, w->revision.source);
+	lp_sql_put_bytes(&q, w->revision.commit, sizeof(w->revision.commit));
+	return lp_sql_run(&q, err);
+}
+
 static enum lp_code write_all(struct revision_writer *w, struct err *err)
 {
 	LP_AUTO(lp_tx_end) struct tx tx = {0};
@@ -326,6 +337,7 @@ static enum lp_code write_all(struct revision_writer *w, struct err *err)
 	LP_TRY(insert_revision(w, err));
 	LP_TRY(insert_objects(w, err));
 	LP_TRY(lp_floor_raise(w->db, w->revision.id, err));
+	LP_TRY(forget_refusal(w, err));
 	LP_TRY(lp_state_desire(w->db, w->revision.source, w->revision.id, err));
 	return lp_tx_commit(&tx, err);
 }
