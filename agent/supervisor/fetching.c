@@ -103,17 +103,26 @@ static void gone(void *ctx, const char *why)
 		failed(run, why, -1);
 }
 
-/* The server answered: the run of failures is over, if there was one. */
-static enum lp_code poll_went_well(struct source_run *run, const struct oid *tip, struct err *err)
+void lp_poll_settled(struct source_run *run)
 {
 	struct db *db = run->super->db;
 	const char *source = run->config->name;
-	int64_t now_s = lp_wall_s();
+	struct err err = {0};
 
 	run->poll_delay_ms = 0;
-	LP_TRY(lp_state_set_backoff(db, source, 0, 0, 0, err));
-	LP_TRY(lp_state_set_error(db, source, "", now_s, err));
-	LP_TRY(lp_state_set_poll_ok(db, source, now_s, err));
+	if (lp_state_set_backoff(db, source, 0, 0, 0, &err) != LP_OK ||
+	    lp_state_set_error(db, source, "", lp_wall_s(), &err) != LP_OK)
+		lp_store_failed(run, "remember the poll", &err);
+}
+
+/* The server answered. Failures go on counting until its tip is judged, too: lp_poll_settled. */
+static enum lp_code server_answered(struct source_run *run, const struct oid *tip,
+				    struct err *err)
+{
+	struct db *db = run->super->db;
+	const char *source = run->config->name;
+
+	LP_TRY(lp_state_set_poll_ok(db, source, lp_wall_s(), err));
 	return lp_state_set_tip(db, source, tip->bytes, err);
 }
 
@@ -146,12 +155,13 @@ static enum lp_code take_result(struct source_run *run, struct wire_reader *fram
 	run->received_bytes += run->fetched.received_bytes;
 	if (run->config->poll_ms > KEEP_MS || run->super->wish.kind != WISH_RUN)
 		lp_link_end(&run->fetch);
-	if (poll_went_well(run, &run->fetched.tip, &store_err) != LP_OK) {
+	if (server_answered(run, &run->fetched.tip, &store_err) != LP_OK) {
 		lp_store_failed(run, "remember the poll", &store_err);
 		lp_feed(run, CYCLE_FETCH_FAILED);
 		return LP_OK;
 	}
 	if (run->fetched.unchanged) {
+		lp_poll_settled(run);
 		tell_no_news(run, &run->fetched.tip);
 		lp_feed(run, CYCLE_NO_NEWS);
 		return LP_OK;

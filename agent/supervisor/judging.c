@@ -159,6 +159,7 @@ static void refused(struct source_run *run, const char *verdict, const char *rea
 	}
 	lp_judging_end(run);
 	discard(run);
+	lp_poll_settled(run);
 	lp_feed(run, CYCLE_REFUSED);
 }
 
@@ -175,6 +176,7 @@ static void twin(struct source_run *run)
 	lp_outcome(run, 0, "no news: the tip is the accepted revision");
 	lp_judging_end(run);
 	discard(run);
+	lp_poll_settled(run);
 	lp_feed(run, CYCLE_REFUSED);
 }
 
@@ -204,6 +206,7 @@ static void accepted(struct source_run *run)
 	lp_outcome(run, 0, "revision %s (%.12s) is accepted", id, hex);
 	lp_buf_clear(&run->problems);
 	lp_judging_end(run);
+	lp_poll_settled(run);
 	lp_feed(run, CYCLE_ACCEPTED);
 }
 

@@ -115,6 +115,8 @@ void lp_fetching_end(struct source_run *run); /* no event follows */
 /* Logs event with why, makes it the outcome, and backs off; also stored, for a restart. */
 void lp_poll_failed(struct source_run *run, const char *event, const char *why,
 		    int64_t retry_after_ms);
+/* A poll came to its end, whatever the verdict: a run of failures is over, if there was one. */
+void lp_poll_settled(struct source_run *run);
 
 /* --- judging.c: verify, render, store; ends with ACCEPTED, REFUSED or JUDGE_FAILED --- */
 void lp_judging_start(struct source_run *run);

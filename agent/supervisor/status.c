@@ -175,7 +175,7 @@ static void judge_state(const struct source_state *state, const struct source_co
 		reason(health, 1, "suspended by hand; limpet resume ends it");
 	if (state->failures)
 		reason(health, state->failures > STALE_POLLS || !state->desired ? 1 : 0,
-		       "%s was not reached %u times: %s", config->url, state->failures,
+		       "polls of %s failed %u times in a row: %s", config->url, state->failures,
 		       state->error);
 	else if (state->error[0])
 		reason(health, 1, "%s", state->error);
