@@ -23,6 +23,7 @@ struct reading {
 	struct config *config;
 	struct buf *problems;
 	unsigned count;
+	const struct jval *near; /* the section at hand: where something is missing */
 };
 
 static void complain(struct reading *r, const struct jval *at, const char *path, const char *fmt,
@@ -38,6 +39,8 @@ static void complain(struct reading *r, const struct jval *at, const char *path,
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	r->count++;
+	if (!at)
+		at = r->near;
 	unsigned line = at ? lp_yaml_line(r->doc, at) : r->doc->line;
 	if (lp_buf_printf(r->problems, &ignored, "%s:%u: %s: %s\n", r->file, line ? line : 1, path,
 			  text) != LP_OK)
@@ -398,11 +401,15 @@ static void read_section(struct reading *r, const struct key *keys, const struct
 			 const char *path, void *base)
 {
 	struct json_iter it = lp_json_iter(section);
+	const struct jval *outer = r->near;
 	char name[160];
 
+	if (section)
+		r->near = section;
 	if (section && !lp_json_is(section, JSON_OBJ) && !lp_json_is(section, JSON_NULL)) {
 		complain(r, section, *path ? path : "file", "is %s; expected keys and values",
 			 lp_json_type_name(section));
+		r->near = outer;
 		return;
 	}
 	for (const struct key *key = keys; key->name; key++) {
@@ -423,6 +430,7 @@ static void read_section(struct reading *r, const struct key *keys, const struct
 		if (!key->name)
 			unknown_key(r, keys, &it, name);
 	}
+	r->near = outer;
 }
 
 static enum lp_code read_document(const char *file, const struct buf *text, struct yaml_doc *doc,

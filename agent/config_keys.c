@@ -34,7 +34,7 @@ const struct key lp_source_keys[] = {
 	 "how often the branch is looked at"},
 	{"allowEmpty", KEY_BOOL, FIELD(source_config, allow_empty), "false", 0, 0,
 	 "accept a revision without any manifest, which prunes everything"},
-	{"trust", KEY_SECTION, FIELD(source_config, trust), NULL, 0, 0, "who may sign", trust_keys},
+	{"trust", KEY_SECTION, FIELD(source_config, trust), "{}", 0, 0, "who may sign", trust_keys},
 	{0},
 };
 

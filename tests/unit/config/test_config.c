@@ -72,9 +72,9 @@ static void all_errors_are_told_in_one_pass(void)
 	CHECK_HAS(lp_buf_text(&problems), ":2: log: \"loud\": expected error, warn, info or debug");
 	CHECK_HAS(lp_buf_text(&problems), ":4: sources[0].url: \"ftp://x\": expected https://");
 	CHECK_HAS(lp_buf_text(&problems), ":5: sources[0].poll: \"soon\" is not a duration");
-	CHECK_HAS(lp_buf_text(&problems), "sources[0].trust.signers: is missing");
+	CHECK_HAS(lp_buf_text(&problems), ":4: sources[0].trust.signers: is missing");
 	CHECK_HAS(lp_buf_text(&problems), "cluster.concurrency: expected a number between 1 and 32");
-	CHECK_HAS(lp_buf_text(&problems), ":7: retention: is a number; expected keys and values");
+	CHECK_HAS(lp_buf_text(&problems), ":7: retention: is an integer; expected keys and values");
 }
 
 static void a_second_source_is_not_yet_supported(void)
