@@ -91,8 +91,7 @@ static enum lp_code visit(struct ancestry_walk *w, struct met *m, const struct o
 		code = lp_commit_parse(bytes->data, bytes->len, &c, err);
 	}
 	if (code == LP_LIMIT || code == LP_REJECTED) {
-		*ret_ended = !w->forgiving &&
-			     end(w, code == LP_LIMIT ? ANCESTRY_TOO_LARGE : ANCESTRY_MALFORMED, id);
+		*ret_ended = end(w, code == LP_LIMIT ? ANCESTRY_TOO_LARGE : ANCESTRY_MALFORMED, id);
 		return LP_OK;
 	}
 	LP_TRY(code);

@@ -21,8 +21,7 @@ struct ancestry_walk {
 	size_t from_len;
 	struct oid goal; /* found by this id, or by the payload */
 	struct payload_id goal_payload;
-	unsigned max;   /* the most commits looked at */
-	bool forgiving; /* pass over commits that break the grammar, with all below them */
+	unsigned max; /* the most commits looked at */
 	commit_reader *read;
 	void *ctx;
 

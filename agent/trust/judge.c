@@ -171,7 +171,7 @@ static enum lp_code judge_tip(const struct trust_policy *policy, struct tip *t, 
 	return LP_OK;
 }
 
-/* Whether the tip is among the ancestors of the floor, as far as those are still there. */
+/* Whether the tip is among the ancestors of the floor, as far as those can still be read. */
 static enum lp_code is_behind(const struct trust_policy *policy, const struct tip *t,
 			      const struct trust_floor *floor, commit_reader *read, void *ctx,
 			      bool *ret, struct err *err)
@@ -182,7 +182,6 @@ static enum lp_code is_behind(const struct trust_policy *policy, const struct ti
 		.goal = t->id,
 		.goal_payload = t->commit.payload_id,
 		.max = ancestry_limit(policy),
-		.forgiving = true,
 		.read = read,
 		.ctx = ctx,
 	};

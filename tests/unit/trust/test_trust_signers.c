@@ -98,6 +98,9 @@ static void one_line_that_allows_is_enough(void)
 	CHECK_OK(parse("ann valid-before=\"20200101Z\" %K\nbob %K\n"));
 	CHECK_STR(find_git(), "accepted");
 	CHECK(line->line == 2);
+	CHECK_OK(parse("ann %K\nbob %K\n"));
+	CHECK_STR(find_git(), "accepted");
+	CHECK(line->line == 1);
 	CHECK_OK(parse("ann namespaces=\"file\" %K\nbob valid-before=\"20200101Z\" %K\n"));
 	CHECK_STR(find_git(), "expired-key");
 	CHECK(line->line == 2);

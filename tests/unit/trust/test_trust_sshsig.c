@@ -95,6 +95,71 @@ static void a_second_spelling_of_a_signature_is_malformed(void)
 	CHECK_STR(verdict_of(load("bad-hash")), "malformed");
 }
 
+static void a_signature_of_another_shape_than_its_keys_is_malformed(void)
+{
+	static const struct {
+		const char *file, *reason;
+	} bad[] = {
+		{"bad-length", "not 64 bytes of Ed25519"},
+		{"bad-algorithm", "algorithm is not that of its key"},
+		{"bad-zero", "two positive numbers"},
+		{"bad-negative", "two positive numbers"},
+		{"bad-third-number", "two positive numbers"},
+		{"bad-rsa-zero", "length is not that of its key"},
+		{"bad-rsa-long", "length is not that of its key"},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		CHECK_STR(verdict_of(load(bad[i].file)), "malformed");
+		CHECK_HAS(judged.reason, bad[i].reason);
+	}
+}
+
+/* The blob of a key of data/. */
+static struct slice blob_of(const char *file)
+{
+	LP_AUTO(lp_buf_free) struct buf blob = LP_BUF(LP_KIB);
+	struct slice text = load(file);
+	size_t at = where(text, " ") + 1;
+
+	CHECK_OK(lp_base64_decode((struct slice){text.data + at, text.len - at - 1}, &blob, &err));
+	return copy_of(blob.data, blob.len);
+}
+
+static void keys_are_read_to_the_byte(void)
+{
+	static const char *const files[] = {"ed25519.pub", "ecdsa256.pub", "ecdsa521.pub",
+					    "rsa2048.pub"};
+	struct ssh_key key;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		struct slice blob = blob_of(files[i]);
+
+		CHECK_OK(lp_ssh_key_parse(blob, &key, &err));
+		CHECK(key.type != SSH_KEY_UNSUPPORTED);
+		CHECK_CODE(lp_ssh_key_parse(insert(blob, blob.len, "x"), &key, &err), LP_REJECTED,
+			   "malformed");
+		for (size_t n = 0; n < blob.len; n++)
+			CHECK(lp_ssh_key_parse(copy_of(blob.data, n), &key, &err) == LP_REJECTED);
+	}
+	CHECK_OK(lp_ssh_key_parse(blob_of("rsa2048.pub"), &key, &err));
+	CHECK(key.type == SSH_KEY_RSA && key.bits == 2048 && key.n.len == 256 && key.e.len == 3);
+}
+
+static void keys_that_contradict_themselves_are_malformed(void)
+{
+	struct slice blob = blob_of("ecdsa256.pub");
+	struct ssh_key key;
+
+	/* the type stays, the curve after it changes */
+	size_t curve = 4 + strlen("ecdsa-sha2-nistp256") + 4;
+	CHECK_CODE(lp_ssh_key_parse(splice(blob, curve, 8, LP_SLICE("nistp384")), &key, &err),
+		   LP_REJECTED, "malformed");
+	/* a compressed point */
+	CHECK_CODE(lp_ssh_key_parse(splice(blob, curve + 8 + 4, 1, LP_SLICE("\2")), &key, &err),
+		   LP_REJECTED, "malformed");
+}
+
 static void bytes_around_the_armor_are_malformed(void)
 {
 	struct slice s = load("commit-ed25519");
@@ -215,6 +280,9 @@ int main(void)
 	TEST(a_signature_for_another_namespace_is_bad);
 	TEST(a_signature_over_other_bytes_is_bad);
 	TEST(a_second_spelling_of_a_signature_is_malformed);
+	TEST(a_signature_of_another_shape_than_its_keys_is_malformed);
+	TEST(keys_are_read_to_the_byte);
+	TEST(keys_that_contradict_themselves_are_malformed);
 	TEST(bytes_around_the_armor_are_malformed);
 	TEST(keys_that_are_not_read_are_unsupported);
 	TEST(short_rsa_keys_are_unsupported);
