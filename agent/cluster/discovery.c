@@ -91,9 +91,9 @@ static enum lp_code add_resource(const struct adding *a, struct slice kind_text,
 {
 	char kind[LP_KIND_MAX], plural[LP_KIND_MAX];
 
-	if (!lp_skim_str(kind_text, kind, sizeof(kind)) || !kind[0] ||
-	    !lp_skim_str(plural_text, plural, sizeof(plural)) || !plural[0] ||
-	    strchr(plural, '/') || is_there(a, kind))
+	if (!lp_skim_name(kind_text, kind, sizeof(kind)) || !kind[0] ||
+	    !lp_skim_name(plural_text, plural, sizeof(plural)) || !plural[0] ||
+	    is_there(a, kind))
 		return LP_OK;
 	return add_kind(a->table,
 			&(struct api_kind){.group = a->group,
@@ -112,7 +112,7 @@ static enum lp_code add_version(struct adding *a, struct slice entry, struct err
 	char version[LP_VERSION_MAX];
 	struct skim_iter it = lp_skim_iter(lp_skim_get(entry, "resources"));
 
-	if (!lp_skim_str(lp_skim_get(entry, "version"), version, sizeof(version)))
+	if (!lp_skim_name(lp_skim_get(entry, "version"), version, sizeof(version)))
 		return LP_OK;
 	a->version = version;
 	a->before = a->table->last;
@@ -134,7 +134,7 @@ static enum lp_code add_aggregated(struct api_table *table, struct slice answer,
 		struct adding a = {table, group, NULL, true, NULL};
 		struct slice name = lp_skim_at(groups.value, "metadata", "name", NULL);
 		/* the core group has no name at all */
-		if (!lp_skim_str(name, group, sizeof(group)) && name.len)
+		if (!lp_skim_name(name, group, sizeof(group)) && name.len)
 			continue;
 		struct skim_iter versions = lp_skim_iter(lp_skim_get(groups.value, "versions"));
 		while (lp_skim_next(&versions))
@@ -169,14 +169,14 @@ static enum lp_code add_old_group(struct api_table *table, struct slice entry, s
 	char group[LP_GROUP_MAX], version[LP_VERSION_MAX], preferred[LP_VERSION_MAX];
 	struct skim_iter it = lp_skim_iter(lp_skim_get(entry, "versions"));
 
-	if (!lp_skim_str(lp_skim_get(entry, "name"), group, sizeof(group)))
+	if (!lp_skim_name(lp_skim_get(entry, "name"), group, sizeof(group)))
 		return LP_OK;
-	lp_skim_str(lp_skim_at(entry, "preferredVersion", "version", NULL), preferred,
+	lp_skim_name(lp_skim_at(entry, "preferredVersion", "version", NULL), preferred,
 		    sizeof(preferred));
 	if (preferred[0])
 		LP_TRY(add_group(table, group, preferred, true, err));
 	while (lp_skim_next(&it))
-		if (lp_skim_str(lp_skim_get(it.value, "version"), version, sizeof(version)) &&
+		if (lp_skim_name(lp_skim_get(it.value, "version"), version, sizeof(version)) &&
 		    strcmp(version, preferred) != 0)
 			LP_TRY(add_group(table, group, version, false, err));
 	return LP_OK;
@@ -192,7 +192,7 @@ static enum lp_code add_old(struct api_table *table, struct slice answer, struct
 	while (lp_skim_next(&groups))
 		LP_TRY(add_old_group(table, groups.value, err));
 	for (; lp_skim_next(&versions); first = false)
-		if (lp_skim_str(versions.value, version, sizeof(version)))
+		if (lp_skim_name(versions.value, version, sizeof(version)))
 			LP_TRY(add_group(table, "", version, first, err));
 	return LP_OK;
 }

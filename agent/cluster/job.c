@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/cluster/job.h"
 
+#include "agent/cluster/skim.h"
 #include "platform/clock.h"
 #include "platform/log.h"
 
@@ -41,6 +42,7 @@ static void end(struct job *job)
 		lp_api_free(&cluster->fresh);
 	}
 	job->event.id = job->step.id;
+	lp_text_clean(job->event.message);
 	lp_job_tell(job, &job->event);
 	lp_buf_free(&job->body);
 	lp_buf_free(&job->answer);

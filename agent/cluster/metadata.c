@@ -43,17 +43,32 @@ static void read_entry(struct slice entry, struct metadata *ret)
 	ret->applied_s = parse_time(lp_skim_get(entry, "time"));
 }
 
+/* Names are told to people and kept: what could not be one in the API is as good as none. */
+static bool read_name(struct slice v, char *to, size_t size)
+{
+	if (!v.len)
+		return true;
+	lp_skim_str(v, to, size);
+	for (const char *at = to; *at; at++)
+		if (*at <= ' ' || *at > '~')
+			return false;
+	return to[0] != '\0';
+}
+
 enum lp_code lp_metadata_read(struct slice object, struct metadata *ret, struct err *err)
 {
 	*ret = (struct metadata){0};
 	struct slice metadata = lp_skim_get(object, "metadata");
 
-	if (!lp_skim_str(lp_skim_get(metadata, "uid"), ret->uid, sizeof(ret->uid)) || !ret->uid[0])
+	if (!read_name(lp_skim_get(metadata, "uid"), ret->uid, sizeof(ret->uid)) ||
+	    !read_name(lp_skim_get(metadata, "namespace"), ret->ns, sizeof(ret->ns)) ||
+	    !read_name(lp_skim_get(metadata, "name"), ret->name, sizeof(ret->name)) ||
+	    !ret->uid[0]) {
+		*ret = (struct metadata){0};
 		return lp_err_set(err, LP_REJECTED, "the API server's answer is no object: %.*s",
 				  (int)(object.len < 120 ? object.len : 120),
 				  object.len ? (const char *)object.data : "");
-	lp_skim_str(lp_skim_get(metadata, "namespace"), ret->ns, sizeof(ret->ns));
-	lp_skim_str(lp_skim_get(metadata, "name"), ret->name, sizeof(ret->name));
+	}
 	lp_skim_str(lp_skim_get(metadata, "resourceVersion"), ret->live.version,
 		    sizeof(ret->live.version));
 	lp_skim_int(lp_skim_get(metadata, "generation"), &ret->live.generation);

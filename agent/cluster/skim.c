@@ -301,6 +301,19 @@ bool lp_skim_str(struct slice v, char *to, size_t size)
 	return fits;
 }
 
+bool lp_skim_name(struct slice v, char *to, size_t size)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789.-";
+
+	if (!lp_skim_str(v, to, size))
+		return false;
+	if (!to[strspn(to, allowed)])
+		return true;
+	to[0] = '\0';
+	return false;
+}
+
 void lp_skim_cut(struct slice v, char *to, size_t size)
 {
 	to[0] = '\0';
@@ -346,4 +359,36 @@ bool lp_skim_int(struct slice v, int64_t *ret)
 bool lp_skim_true(struct slice v)
 {
 	return lp_slice_is(v, "true");
+}
+
+/* Bytes of the UTF-8 character at at, or 0 when it is none. */
+static size_t utf8_bytes(const uint8_t *at)
+{
+	size_t n = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : 2;
+	uint32_t c = *at & (0xffu >> (n + 1));
+
+	if (*at < 0xc2 || *at > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (at[i] & 0x3f);
+	}
+	if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10ffff)) ||
+	    (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	/* C1 controls, which a terminal may obey as well */
+	return n == 2 && c < 0xa0 ? 0 : n;
+}
+
+void lp_text_clean(char *text)
+{
+	for (uint8_t *at = (uint8_t *)text; *at;) {
+		size_t n = *at < 0x80 ? 1 : utf8_bytes(at);
+		if (*at == '\n' || *at == '\r' || *at == '\t')
+			*at = ' ';
+		else if (!n || *at < ' ' || *at == 0x7f)
+			*at = '?';
+		at += n ? n : 1;
+	}
 }

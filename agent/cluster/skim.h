@@ -45,6 +45,9 @@ struct slice lp_skim_raw(struct slice v);
  */
 bool lp_skim_str(struct slice v, char *to, size_t size);
 
+/* As lp_skim_str, but only for names: letters, digits, '.', '-'; nothing that a URL would care about. */
+bool lp_skim_name(struct slice v, char *to, size_t size);
+
 /* As lp_skim_str, but what does not fit is cut at a character's border. */
 void lp_skim_cut(struct slice v, char *to, size_t size);
 
@@ -55,4 +58,8 @@ void lp_skim_cut_middle(struct slice v, char *to, size_t size);
 bool lp_skim_int(struct slice v, int64_t *ret);
 
 bool lp_skim_true(struct slice v);
+
+/* Makes text fit for one line of a log or terminal: line ends become spaces, other control
+ * characters and what is not UTF-8 become '?'. */
+void lp_text_clean(char *text);
 #endif

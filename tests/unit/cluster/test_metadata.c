@@ -69,6 +69,20 @@ static void an_answer_without_a_uid_is_refused(void)
 	CHECK_CODE(lp_metadata_read((struct slice){0}, &m, &err), LP_REJECTED, "is no object");
 }
 
+static void names_that_the_api_cannot_have_are_refused(void)
+{
+	struct metadata m;
+
+	CHECK_CODE(lp_metadata_read(text("{\"metadata\":{\"uid\":\"u\",\"name\":\"a\\nb\"}}"), &m,
+				    &err),
+		   LP_REJECTED, "is no object");
+	CHECK_STR(m.uid, "");
+	CHECK_CODE(lp_metadata_read(text("{\"metadata\":{\"uid\":\"u\",\"namespace\":7}}"), &m, &err),
+		   LP_REJECTED, "is no object");
+	CHECK_OK(lp_metadata_read(text("{\"metadata\":{\"uid\":\"u\",\"name\":\"system:x\"}}"), &m,
+				  &err));
+}
+
 static void an_apply_that_moved_nothing_is_told_from_one_that_did(void)
 {
 	struct live before = read(OBJECT("10", ENTRY("2026-11-21T08:00:00Z", "{}"))).live;
@@ -160,6 +174,7 @@ int main(void)
 	TEST(an_answer_gives_key_uid_version_and_our_entry);
 	TEST(entries_of_others_are_not_ours);
 	TEST(an_answer_without_a_uid_is_refused);
+	TEST(names_that_the_api_cannot_have_are_refused);
 	TEST(an_apply_that_moved_nothing_is_told_from_one_that_did);
 	TEST(the_label_is_put_into_what_labels_there_are);
 	TEST(labels_of_a_template_or_in_a_string_are_left_alone);

@@ -102,8 +102,45 @@ static void numbers_that_do_not_fit_are_refused(void)
 	CHECK(lp_skim_int(text("9223372036854775807"), &number) && number == INT64_MAX);
 }
 
+static void a_long_text_can_lose_its_middle(void)
+{
+	char to[40];
+
+	lp_skim_cut_middle(text("\"short\""), to, sizeof(to));
+	CHECK_STR(to, "short");
+	lp_skim_cut_middle(text("\"the beginning of it and of everything else and the end\""), to,
+			   sizeof(to));
+	CHECK_STR(to, "the beginning of ... else and the end");
+	lp_skim_cut_middle(text("\"nospaceatallinthisverylongtextwhichgoesonandon\""), to,
+			   sizeof(to));
+	CHECK_STR(to, "nospaceatallinth ... ");
+}
+
+static void names_have_nothing_that_a_url_cares_about(void)
+{
+	char to[16];
+
+	CHECK(lp_skim_name(text("\"shop.example-1\""), to, sizeof(to)));
+	CHECK(!lp_skim_name(text("\"a/b\""), to, sizeof(to)));
+	CHECK(!lp_skim_name(text("\"a?b\""), to, sizeof(to)));
+	CHECK(!lp_skim_name(text("\"a b\""), to, sizeof(to)));
+	CHECK(!lp_skim_name(text("\"\xc3\xa9\""), to, sizeof(to)));
+	CHECK_STR(to, "");
+}
+
+static void a_text_is_made_fit_for_a_line(void)
+{
+	char dirty[] = "a\nb\tc\x1b[31m\x7f \xff\xc3=\xc3\xa9 \xe2\x82\xac \xed\xa0\x80 \xc2\x9b \xf0\x9f\x98";
+
+	lp_text_clean(dirty);
+	CHECK_STR(dirty, "a b c?[31m? ?" "?=\xc3\xa9 \xe2\x82\xac ??? ?? ???");
+}
+
 int main(void)
 {
+	TEST(a_long_text_can_lose_its_middle);
+	TEST(names_have_nothing_that_a_url_cares_about);
+	TEST(a_text_is_made_fit_for_a_line);
 	TEST(members_are_found_at_any_depth);
 	TEST(a_key_inside_a_string_or_a_deeper_object_is_not_found);
 	TEST(arrays_are_walked_in_order);

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cluster role against a server that answers what no real one can be made to answer:
+old, busy, broken and hostile."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from support.clusterrole import ClusterRole
+from support.kubeconfig import write_kubeconfig
+
+VERBS = ["create", "delete", "get", "list", "patch", "watch"]
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap",
+              "metadata": {"name": "till", "namespace": "shop"}, "data": {"a": "1"}}
+APPLIED = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {
+    "name": "till", "namespace": "shop", "uid": "u-1", "resourceVersion": "7"}}
+
+
+def aggregated(version, group, *resources):
+    """An APIGroupDiscoveryList of one group."""
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": f"apidiscovery.k8s.io/{version}",
+            "metadata": {}, "items": [{"metadata": {"name": group} if group else {}, "versions": [{
+                "version": "v1", "resources": [
+                    {"resource": plural, "scope": "Namespaced", "verbs": VERBS,
+                     "responseKind": {"group": group, "version": "v1", "kind": kind}}
+                    for plural, kind in resources]}]}]}
+
+
+NEW = {"/api": aggregated("v2", "", ("configmaps", "ConfigMap")),
+       "/apis": aggregated("v2", "batch", ("jobs", "Job"))}
+
+
+def old_resources(group_version, plural, kind):
+    """An APIResourceList."""
+    return {"kind": "APIResourceList", "groupVersion": group_version, "resources": [
+        {"name": plural, "kind": kind, "namespaced": True, "verbs": VERBS},
+        {"name": f"{plural}/status", "kind": kind, "namespaced": True, "verbs": ["get"]}]}
+
+
+class FakeApi:
+    """Answers each path by `answers`: a body, or (status, body, headers), or a function of
+    the number of times it was asked. What was asked is in `requests`."""
+
+    def __init__(self, folder):
+        self.answers = dict(NEW)
+        self.requests = []
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            """One connection."""
+
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                """Whatever the method."""
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                fake.reply(self, self.path.partition("?")[0], body)
+
+            do_GET = do_PATCH = do_DELETE = answer
+
+            def log_message(self, *_):
+                """Nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None  # the role hangs up on answers without end
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        ca = folder / "ca.crt"
+        ca.write_text("")
+        self.kubeconfig = folder / "kubeconfig"
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        write_kubeconfig(self.kubeconfig, self.url, ca, token="t", embed=False)
+        text = self.kubeconfig.read_text()
+        self.kubeconfig.write_text(text.replace(f"certificate-authority: {ca}", "x: y"))
+
+    def reply(self, handler, path, body):
+        """Sends the answer of a path."""
+        asked = sum(1 for method, p, _, _ in self.requests if p == path)
+        self.requests.append((handler.command, path, dict(handler.headers), body))
+        answer = self.answers.get(path, (404, "404 page not found\n", {}))
+        if callable(answer):
+            answer = answer(asked)
+        status, content, headers = answer if isinstance(answer, tuple) else (200, answer, {})
+        data = content if isinstance(content, bytes) else (
+            content.encode() if isinstance(content, str) else json.dumps(content).encode())
+        handler.send_response(status)
+        for name, value in {"Content-Type": "application/json",
+                            "Content-Length": str(len(data)), **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(data)
+        if int(headers.get("Content-Length", len(data))) != len(data):
+            handler.close_connection = True
+
+    def count(self, path):
+        """How often a path was asked."""
+        return sum(1 for _, p, _, _ in self.requests if p == path)
+
+    def close(self):
+        """Ends the server."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+PATH = "/api/v1/namespaces/shop/configmaps/till"
+
+
+@pytest.fixture
+def fake(tmp_path):
+    """A FakeApi with today's discovery."""
+    fake = FakeApi(tmp_path)
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def role(fake):
+    """A role at the fake, not connected."""
+    with ClusterRole(fake.kubeconfig, "site", request_ms=5000) as role:
+        yield role
+
+
+def status(code, message, reason="", **details):
+    """A metav1.Status as an answer."""
+    return code, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message,
+                  "reason": reason, "code": code, "details": details}, {}
+
+
+# --- discovery --------------------------------------------------------------------------
+
+
+def test_the_beta_of_older_servers_is_understood(fake, role):
+    fake.answers["/api"] = aggregated("v2beta1", "", ("configmaps", "ConfigMap"))
+    fake.answers["/apis"] = aggregated("v2beta1", "batch", ("jobs", "Job"))
+    assert {e["key"]["kind"] for e in role.connect()["told"]} == {"ConfigMap", "Job"}
+    accept = fake.requests[0][2]["Accept"]
+    assert accept.index("v=v2;") < accept.index("v=v2beta1;") < accept.rindex("application/json")
+
+
+def test_an_old_server_is_asked_group_by_group(fake, role):
+    fake.answers = {
+        "/api": {"kind": "APIVersions", "versions": ["v1"]},
+        "/apis": {"kind": "APIGroupList", "groups": [
+            {"name": "batch", "versions": [{"version": "v1beta1"}, {"version": "v1"}],
+             "preferredVersion": {"version": "v1"}},
+            {"name": "dead.example", "versions": [{"version": "v1"}]}]},
+        "/api/v1": old_resources("v1", "configmaps", "ConfigMap"),
+        "/apis/batch/v1": old_resources("batch/v1", "jobs", "Job"),
+        "/apis/batch/v1beta1": old_resources("batch/v1beta1", "cronjobs", "CronJob"),
+        "/apis/dead.example/v1": (503, "service unavailable", {"Retry-After": "1"}),
+    }
+    event = role.connect()
+    assert event["event"] == "retry", "a server that is busy is asked again"
+    del fake.answers["/apis/dead.example/v1"]
+    event = role.connect()
+    assert event["event"] == "done", event
+    assert [(e["key"]["group"], e["key"]["version"], e["key"]["kind"], e["preferred"])
+            for e in event["told"]] == [("", "v1", "ConfigMap", True), ("batch", "v1", "Job", True),
+                                        ("batch", "v1beta1", "CronJob", False)]
+
+
+@pytest.mark.parametrize("answer, code", [
+    ("<html>welcome to the hotel</html>", "rejected"),
+    ("{", "rejected"),
+    ({"kind": "Status"}, "rejected"),
+    ((302, "", {"Location": "http://127.0.0.1:1/"}), "rejected"),
+    ((403, "no", {}), "config"),
+])
+def test_what_is_no_discovery_is_told(fake, role, answer, code):
+    fake.answers["/apis"] = answer
+    event = role.connect()
+    assert (event["event"], event["code"]) == ("failed", code), event
+    fake.answers["/apis"] = NEW["/apis"]
+    assert role.connect()["event"] == "done"
+
+
+def test_a_discovery_without_end_is_cut_off(fake, role):
+    fake.answers["/apis"] = b" " * (9 << 20)
+    event = role.connect()
+    assert (event["event"], event["code"]) == ("failed", "limit"), event
+
+
+def test_unknown_kinds_ask_again_only_once_in_a_while(fake, role):
+    role.connect()
+    till = {"apiVersion": "shop.example/v1", "kind": "Till", "metadata": {"name": "x"}}
+    time.sleep(5.1)
+    for _ in range(5):
+        assert role.apply(till)["code"] == "not-found"
+    assert fake.count("/apis") == 2
+
+
+# --- apply ------------------------------------------------------------------------------
+
+
+def test_what_is_sent_is_what_the_reference_says(fake, role):
+    fake.answers[PATH] = APPLIED
+    role.connect()
+    assert role.apply(CONFIG_MAP)["event"] == "done"
+    method, _, headers, body = fake.requests[-1]
+    assert method == "PATCH"
+    assert headers["Content-Type"] == "application/apply-patch+yaml"
+    assert headers["Accept"] == "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+    assert headers["Authorization"] == "Bearer t"
+    assert "Accept-Encoding" not in headers and "Expect" not in headers
+    sent = json.loads(body)
+    assert sent["metadata"].pop("labels")["applyset.kubernetes.io/part-of"].endswith("-v1")
+    assert sent == CONFIG_MAP
+
+
+def test_a_conflict_is_tried_once_more(fake, role):
+    role.connect()
+    fake.answers[PATH] = lambda asked: status(409, "conflict", "Conflict") if asked < 1 else APPLIED
+    assert role.apply(CONFIG_MAP)["event"] == "done"
+    fake.answers[PATH] = status(409, "conflict", "Conflict")
+    event = role.apply(CONFIG_MAP)
+    assert (event["event"], event["code"], event["status"]) == ("retry", "conflict", 409)
+    assert fake.count(PATH) == 4
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_retry_after_is_passed_on(fake, role, code):
+    role.connect()
+    fake.answers[PATH] = (code, "busy", {"Retry-After": "17"})
+    event = role.apply(CONFIG_MAP)
+    assert (event["event"], event["status"], event["retry_after_ms"]) == ("retry", code, 17000)
+
+
+def test_a_refusal_of_our_name_is_asked_only_once(fake, role):
+    role.connect()
+    fake.answers[PATH] = status(401, "Unauthorized", "Unauthorized")
+    event = role.apply(CONFIG_MAP)
+    assert (event["event"], event["code"], event["status"]) == ("retry", "config", 401)
+    assert fake.count(PATH) == 1, "nothing has changed: the same would be answered"
+
+
+@pytest.mark.parametrize("answer", [
+    "", "<html>", "{}", {"metadata": {"uid": ""}}, b"\xff\xfe", b"[" * 5000, {"metadata": []}])
+def test_a_success_that_is_no_object_is_not_believed(fake, role, answer):
+    role.connect()
+    fake.answers[PATH] = (200, answer, {})
+    event = role.apply(CONFIG_MAP)
+    assert (event["event"], event["code"]) == ("retry", "transient")
+    assert "is no object" in event["message"]
+
+
+def test_an_answer_that_is_cut_in_the_middle_is_tried_again(fake, role):
+    role.connect()
+    cut = json.dumps(APPLIED)[:40]
+    fake.answers[PATH] = (200, cut, {"Content-Length": "400"})
+    event = role.apply(CONFIG_MAP)
+    assert (event["event"], event["code"], event["status"]) == ("retry", "transient", 200)
+    fake.answers[PATH] = APPLIED
+    assert role.apply(CONFIG_MAP)["event"] == "done"
+
+
+def test_an_answer_without_end_is_cut_off_and_costs_no_memory(fake, role):
+    role.connect()
+    fake.answers[PATH] = (200, b"x" * (40 << 20), {})
+    event = role.apply(CONFIG_MAP)
+    assert (event["event"], event["code"]) == ("failed", "limit")
+    with open(f"/proc/{role.pid}/status", encoding="ascii") as file:
+        peak = int(next(line for line in file if line.startswith("VmHWM")).split()[1])
+    assert peak < 64 * 1024, f"{peak} KiB"
+
+
+def test_an_endpoint_that_vanishes_is_looked_for_once(fake, role):
+    role.connect()
+    event = role.apply(CONFIG_MAP)
+    assert (event["event"], event["code"]) == ("failed", "not-found")
+    assert fake.count(PATH) == 2 and fake.count("/apis") == 2
+
+
+# --- prune and recover ------------------------------------------------------------------
+
+
+def test_a_delete_names_the_uid_that_was_judged(fake, role):
+    role.connect()
+    fake.answers[PATH] = APPLIED
+    role.apply(CONFIG_MAP)
+    part_of = json.loads(fake.requests[-1][3])["metadata"]["labels"]
+    live = json.loads(json.dumps(APPLIED))
+    live["metadata"]["labels"] = part_of
+    fake.answers[PATH] = live
+    assert role.prune(CONFIG_MAP, "u-1")["outcome"] == "pruned"
+    method, _, _, body = fake.requests[-1]
+    assert method == "DELETE"
+    assert json.loads(body) == {"apiVersion": "v1", "kind": "DeleteOptions",
+                                "preconditions": {"uid": "u-1"}, "propagationPolicy": "Background"}
+
+
+def test_a_page_whose_token_is_too_old_begins_the_kind_again(fake, role):
+    role.connect()
+    name = "/api/v1/namespaces/limpet-system/configmaps/limpet-site"
+    fake.answers[name] = {"metadata": {"name": "limpet-site", "uid": "p", "annotations": {
+        "applyset.kubernetes.io/tooling": "limpet/v0.0.1",
+        "applyset.kubernetes.io/contains-group-kinds": "ConfigMap"}}}
+
+    def item(n):
+        return {"metadata": {"name": f"c{n}", "namespace": "shop", "uid": f"u{n}"}}
+
+    pages = [{"metadata": {"continue": "a b&c"}, "items": [item(1)]}, status(410, "old", "Expired"),
+             {"metadata": {"continue": "x"}, "items": [item(1)]}, {"metadata": {}, "items": [item(2)]}]
+    fake.answers["/api/v1/configmaps"] = lambda asked: pages[asked]
+    event = role.step("recover")
+    assert event["event"] == "done", event
+    assert [e["key"]["name"] for e in event["told"]] == ["c1", "c1", "c2"]
+
+
+def test_a_list_whose_pages_never_end_is_given_up(fake, role):
+    role.connect()
+    name = "/api/v1/namespaces/limpet-system/configmaps/limpet-site"
+    fake.answers[name] = {"metadata": {"name": "limpet-site", "uid": "p", "annotations": {
+        "applyset.kubernetes.io/tooling": "limpet/v0.0.1",
+        "applyset.kubernetes.io/contains-group-kinds": "ConfigMap"}}}
+    fake.answers["/api/v1/configmaps"] = {"metadata": {"continue": "x"}, "items": []}
+    event = role.step("recover", timeout_ms=3000)
+    assert (event["event"], event["code"]) == ("retry", "transient")
