@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONFIG_BYTES	(256 * LP_KIB)
-#define CONFIG_MEMORY	(2 * LP_MIB)
-#define PROBLEMS_BYTES	(16 * LP_KIB)
+#define CONFIG_BYTES   (256 * LP_KIB)
+#define CONFIG_MEMORY  (2 * LP_MIB)
+#define PROBLEMS_BYTES (16 * LP_KIB)
 
 /* One reading: where we are in the file, and what was wrong so far. */
 struct reading {
@@ -65,7 +65,8 @@ static const char *bad_url(const char *text)
 {
 	if (strncmp(text, "https://", 8) == 0 && text[8] && text[8] != '/')
 		return strchr(text, '@') ? "put user and password into a credentials file" : NULL;
-	if (strncmp(text, "http://127.0.0.1", 16) == 0 || strncmp(text, "http://localhost", 16) == 0)
+	if (strncmp(text, "http://127.0.0.1", 16) == 0 ||
+	    strncmp(text, "http://localhost", 16) == 0)
 		return NULL;
 	return "expected https://HOST/PATH";
 }
@@ -158,8 +159,10 @@ static void set_text(struct reading *r, const struct key *key, const struct jval
 	if (why)
 		complain(r, v, path, "\"%s\": %s", text, why);
 	else if (key->type == KEY_BRANCH && !expand(r->config, text, field, key->size))
-		complain(r, v, path, "\"%s\": ${site} is the only variable, and the result is a "
-				     "branch of at most %zu bytes", text, key->size - 1);
+		complain(r, v, path,
+			 "\"%s\": ${site} is the only variable, and the result is a "
+			 "branch of at most %zu bytes",
+			 text, key->size - 1);
 	else if (key->type != KEY_BRANCH && lp_copy(field, key->size, text, &err) != LP_OK)
 		complain(r, v, path, "%s", err.msg);
 	if (key->type == KEY_TREE)
@@ -195,11 +198,11 @@ static void set_number(struct reading *r, const struct key *key, const struct jv
 	if (number >= key->min && number <= key->max) {
 		*field = number;
 	} else if (key->type == KEY_DURATION) {
-		complain(r, v, path, "expected between %s and %s",
-			 lp_duration_text(key->min, low), lp_duration_text(key->max, high));
+		complain(r, v, path, "expected between %s and %s", lp_duration_text(key->min, low),
+			 lp_duration_text(key->max, high));
 	} else {
-		complain(r, v, path, "expected a number between %" PRId64 " and %" PRId64,
-			 key->min, key->max);
+		complain(r, v, path, "expected a number between %" PRId64 " and %" PRId64, key->min,
+			 key->max);
 	}
 }
 
@@ -388,8 +391,8 @@ static void unknown_key(struct reading *r, const struct key *keys, const struct 
 	for (const struct key *key = keys; key->name; key++)
 		if (edits(it->key, key->name) < edits(it->key, nearest->name))
 			nearest = key;
-	complain(r, it->value, path, "unknown key; did you mean \"%s\"? `limpet help config` lists all",
-		 nearest->name);
+	complain(r, it->value, path,
+		 "unknown key; did you mean \"%s\"? `limpet help config` lists all", nearest->name);
 }
 
 static void join(char to[160], const char *path, const char *name)
@@ -443,8 +446,10 @@ static enum lp_code read_document(const char *file, const struct buf *text, stru
 	LP_TRY(lp_yaml_open(text->data, text->len, file, &stream, err));
 	LP_TRY(lp_yaml_next(stream, CONFIG_MEMORY, doc, &more, err));
 	if (!more)
-		return lp_err_set(err, LP_CONFIG, "%s:1: the file is empty; packaging/config.yaml "
-						  "is an example", file);
+		return lp_err_set(err, LP_CONFIG,
+				  "%s:1: the file is empty; packaging/config.yaml "
+				  "is an example",
+				  file);
 	LP_TRY(lp_yaml_next(stream, CONFIG_MEMORY, &second, &more, err));
 	if (more)
 		return lp_err_set(err, LP_CONFIG, "%s:%u: a second document; expected one", file,
@@ -514,11 +519,13 @@ enum lp_code lp_config_check_files(const struct config *config, struct buf *prob
 static const char *type_name(enum key_type type)
 {
 	static const char *const names[] = {
-		[KEY_TEXT] = "text",	     [KEY_NAME] = "name",     [KEY_PATH] = "file",
-		[KEY_TREE] = "path",	     [KEY_URL] = "url",	      [KEY_BRANCH] = "branch",
-		[KEY_DURATION] = "duration", [KEY_BYTES] = "size",    [KEY_NUMBER] = "number",
-		[KEY_BOOL] = "true/false",   [KEY_LEVEL] = "level",   [KEY_NAMES] = "list of names",
-		[KEY_SOURCES] = "list",	     [KEY_SECTION] = "section",
+		[KEY_TEXT] = "text",         [KEY_NAME] = "name",
+		[KEY_PATH] = "file",         [KEY_TREE] = "path",
+		[KEY_URL] = "url",           [KEY_BRANCH] = "branch",
+		[KEY_DURATION] = "duration", [KEY_BYTES] = "size",
+		[KEY_NUMBER] = "number",     [KEY_BOOL] = "true/false",
+		[KEY_LEVEL] = "level",       [KEY_NAMES] = "list of names",
+		[KEY_SOURCES] = "list",      [KEY_SECTION] = "section",
 	};
 	return names[type];
 }

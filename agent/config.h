@@ -11,19 +11,19 @@
 #include "platform/log.h"
 
 #define LP_CONFIG_DEFAULT "/etc/limpet/config.yaml"
-#define LP_GROUPS_MAX	  32
+#define LP_GROUPS_MAX     32
 
 struct trust_config {
 	char signers[LP_PATH_MAX]; /* allowed_signers */
-	int64_t rsa_bits;	   /* the shortest RSA key that is accepted */
+	int64_t rsa_bits;          /* the shortest RSA key that is accepted */
 };
 
 struct source_config {
 	char name[LP_SOURCE_NAME_MAX];
 	char url[LP_URL_MAX];
 	char branch[LP_REF_MAX]; /* ${site} is put in already */
-	char path[LP_PATH_MAX];	 /* in the tree; "" is its root */
-	char ns[LP_NAME_MAX];	 /* for namespaced objects that name none */
+	char path[LP_PATH_MAX];  /* in the tree; "" is its root */
+	char ns[LP_NAME_MAX];    /* for namespaced objects that name none */
 	char ca[LP_PATH_MAX];
 	char credentials[LP_PATH_MAX];
 	int64_t poll_ms;
@@ -70,8 +70,8 @@ struct config {
  * Reads file into *ret. LP_CONFIG: every problem is a line of *problems, "file:line: key:
  * what is wrong; what to write"; *ret is then not to be used. Nothing is opened but the file.
  */
-LP_CHECKED enum lp_code lp_config_load(const char *file, struct config *ret,
-				       struct buf *problems, struct err *err);
+LP_CHECKED enum lp_code lp_config_load(const char *file, struct config *ret, struct buf *problems,
+				       struct err *err);
 
 /*
  * Whether the files that the configuration names can be read. The problems as above.

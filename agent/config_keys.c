@@ -61,8 +61,8 @@ static const struct key retention_keys[] = {
 };
 
 static const struct key limits_keys[] = {
-	{"fetchBytes", KEY_BYTES, FIELD(limits_config, fetch_bytes), "64MiB", MIB / 16, LP_PACK_BYTES,
-	 "largest pack that one fetch may bring"},
+	{"fetchBytes", KEY_BYTES, FIELD(limits_config, fetch_bytes), "64MiB", MIB / 16,
+	 LP_PACK_BYTES, "largest pack that one fetch may bring"},
 	{"fetchTime", KEY_DURATION, FIELD(limits_config, fetch_ms), "10m", SECOND, DAY,
 	 "longest time of one fetch"},
 	{"renderTime", KEY_DURATION, FIELD(limits_config, render_ms), "2m", SECOND, 60 * MINUTE,
@@ -82,10 +82,11 @@ const struct key lp_config_keys[] = {
 	{"log", KEY_LEVEL, FIELD(config, log), "info", 0, 0, "error, warn, info or debug"},
 	{"sources", KEY_SOURCES, FIELD(config, sources), NULL, 0, 0,
 	 "what this device runs; one entry for now", lp_source_keys},
-	{"cluster", KEY_SECTION, FIELD(config, cluster), "{}", 0, 0, "the API server", cluster_keys},
+	{"cluster", KEY_SECTION, FIELD(config, cluster), "{}", 0, 0, "the API server",
+	 cluster_keys},
 	{"retention", KEY_SECTION, FIELD(config, retention), "{}", 0, 0,
 	 "how much is kept for rollback", retention_keys},
-	{"limits", KEY_SECTION, FIELD(config, limits), "{}", 0, 0,
-	 "what one revision may cost", limits_keys},
+	{"limits", KEY_SECTION, FIELD(config, limits), "{}", 0, 0, "what one revision may cost",
+	 limits_keys},
 	{0},
 };

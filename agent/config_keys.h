@@ -15,20 +15,20 @@ enum key_type {
 	KEY_BYTES,    /* 32MiB */
 	KEY_NUMBER,
 	KEY_BOOL,
-	KEY_LEVEL,    /* error, warn, info, debug */
-	KEY_NAMES,    /* a list of names: struct config.groups */
-	KEY_SOURCES,  /* the list of sources */
-	KEY_SECTION,  /* an object with keys of its own */
+	KEY_LEVEL,   /* error, warn, info, debug */
+	KEY_NAMES,   /* a list of names: struct config.groups */
+	KEY_SOURCES, /* the list of sources */
+	KEY_SECTION, /* an object with keys of its own */
 };
 
 struct key {
 	const char *name;
 	enum key_type type;
-	size_t offset, size;	 /* of the field in its section's struct */
-	const char *fallback;	 /* the default as one would write it; NULL: required */
-	int64_t min, max;	 /* of numbers, milliseconds, bytes */
+	size_t offset, size;  /* of the field in its section's struct */
+	const char *fallback; /* the default as one would write it; NULL: required */
+	int64_t min, max;     /* of numbers, milliseconds, bytes */
 	const char *help;
-	const struct key *keys;	 /* of a section, ended by a key without a name */
+	const struct key *keys; /* of a section, ended by a key without a name */
 };
 
 extern const struct key lp_config_keys[];

@@ -3,11 +3,11 @@
  * limpet: start here. A process is either a role that the supervisor started
  * (the table of roles), or a person's subcommand (the table of commands).
  */
+#include "agent/cli/cli.h"
 #include "agent/cli/commands.h"
 #include "agent/cluster/role.h"
 #include "agent/source/role.h"
 #include "agent/supervisor/render_role.h"
-#include "agent/cli/cli.h"
 #include "platform/crypto.h"
 #include "platform/role.h"
 

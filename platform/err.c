@@ -59,9 +59,9 @@ enum lp_code lp_err_nomem(struct err *err, const char *what)
 const char *lp_code_name(enum lp_code code)
 {
 	static const char *const names[] = {
-		[LP_OK] = "ok",		      [LP_TRANSIENT] = "transient", [LP_REJECTED] = "rejected",
-		[LP_LIMIT] = "limit",	      [LP_NOT_FOUND] = "not-found", [LP_CONFLICT] = "conflict",
-		[LP_CORRUPT] = "corrupt",     [LP_CONFIG] = "config",	    [LP_INTERNAL] = "internal",
+		[LP_OK] = "ok",           [LP_TRANSIENT] = "transient", [LP_REJECTED] = "rejected",
+		[LP_LIMIT] = "limit",     [LP_NOT_FOUND] = "not-found", [LP_CONFLICT] = "conflict",
+		[LP_CORRUPT] = "corrupt", [LP_CONFIG] = "config",       [LP_INTERNAL] = "internal",
 	};
 	return code < sizeof(names) / sizeof(names[0]) ? names[code] : "unknown";
 }

@@ -22,19 +22,19 @@
 #define LP_AUTO(fn) __attribute__((cleanup(fn)))
 
 /* Hands over what an LP_AUTO variable owns: yields the pointer and leaves NULL behind. */
-#define LP_STEAL(pointer)                                                                          \
-	__extension__({                                                                            \
-		__typeof__(pointer) stolen_ = (pointer);                                           \
-		(pointer) = NULL;                                                                  \
-		stolen_;                                                                           \
+#define LP_STEAL(pointer)                                \
+	__extension__({                                  \
+		__typeof__(pointer) stolen_ = (pointer); \
+		(pointer) = NULL;                        \
+		stolen_;                                 \
 	})
 
 /* Returns the code of a call that failed; its struct err is already set. */
-#define LP_TRY(call)                                                                               \
-	do {                                                                                       \
-		enum lp_code code_ = (call);                                                       \
-		if (code_ != LP_OK)                                                                \
-			return code_;                                                              \
+#define LP_TRY(call)                         \
+	do {                                 \
+		enum lp_code code_ = (call); \
+		if (code_ != LP_OK)          \
+			return code_;        \
 	} while (0)
 
 enum lp_code {

@@ -35,7 +35,7 @@ enum lp_code lp_path_join(char to[LP_PATH_MAX], const char *folder, const char *
 static enum lp_code open_error(const char *path, struct err *err)
 {
 	enum lp_code code = errno == ENOENT || errno == ENOTDIR ? LP_NOT_FOUND
-			    : errno == EACCES || errno == EPERM	? LP_CONFIG
+			    : errno == EACCES || errno == EPERM ? LP_CONFIG
 								: LP_TRANSIENT;
 	return lp_err_os(err, code, errno, "%s", path);
 }

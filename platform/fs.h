@@ -18,7 +18,8 @@ void lp_close(int *fd);
 LP_CHECKED enum lp_code lp_path_join(char to[LP_PATH_MAX], const char *folder, const char *name,
 				     struct err *err);
 
-/* The folder that path lies in: "/etc" of "/etc/x", "/" of "/x", "." of "x", "" of "". Returns to. */
+/* The folder that path lies in: "/etc" of "/etc/x", "/" of "/x", "." of "x", "" of "". Returns to.
+ */
 const char *lp_path_folder(const char *path, char to[LP_PATH_MAX]);
 
 /*
@@ -33,8 +34,8 @@ LP_CHECKED enum lp_code lp_file_read(const char *path, struct buf *b, struct err
  * LP_OK. LP_TRANSIENT (disk full, I/O error, permissions): the old file is still there,
  * whole, and no temporary file is left behind.
  */
-LP_CHECKED enum lp_code lp_file_write(const char *path, const void *data, size_t n,
-				      unsigned mode, struct err *err);
+LP_CHECKED enum lp_code lp_file_write(const char *path, const void *data, size_t n, unsigned mode,
+				      struct err *err);
 
 /* Makes a folder and its parents (mode 0700 for the ones made). LP_CONFIG when it cannot. */
 LP_CHECKED enum lp_code lp_dir_make(const char *path, struct err *err);

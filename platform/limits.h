@@ -9,42 +9,42 @@
 #define LP_MIB (1024u * 1024u)
 
 /* names and sizes of the API (Kubernetes: pkg/apis/meta/v1/validation) */
-#define LP_NAME_MAX	 254 /* an object's or namespace's name, with its NUL */
-#define LP_GROUP_MAX	 254 /* an API group */
-#define LP_VERSION_MAX	 64
-#define LP_KIND_MAX	 64
-#define LP_KEY_TEXT	 640 /* bytes of an object key for people */
-#define LP_OBJECT_BYTES	 (1536u * LP_KIB) /* one object as JSON: what etcd and kine store */
+#define LP_NAME_MAX     254 /* an object's or namespace's name, with its NUL */
+#define LP_GROUP_MAX    254 /* an API group */
+#define LP_VERSION_MAX  64
+#define LP_KIND_MAX     64
+#define LP_KEY_TEXT     640              /* bytes of an object key for people */
+#define LP_OBJECT_BYTES (1536u * LP_KIB) /* one object as JSON: what etcd and kine store */
 
 /* a source */
 #define LP_SOURCE_NAME_MAX 64 /* with its NUL; a DNS label */
-#define LP_URL_MAX	   512
-#define LP_REF_MAX	   256
-#define LP_SOURCES_MAX	   16
+#define LP_URL_MAX         512
+#define LP_REF_MAX         256
+#define LP_SOURCES_MAX     16
 
 /* git */
-#define LP_COMMIT_BYTES	   (64u * LP_KIB)
-#define LP_ARMOR_BYTES	   (16u * LP_KIB)
-#define LP_COMMIT_PARENTS  16
-#define LP_PACK_BYTES	   (64u * LP_MIB) /* on the wire */
-#define LP_PACK_OBJECTS	   50000u
-#define LP_BLOB_BYTES	   (8u * LP_MIB) /* any object, inflated */
-#define LP_TREE_DEPTH	   24
-#define LP_TREE_ENTRIES	   20000u
+#define LP_COMMIT_BYTES     (64u * LP_KIB)
+#define LP_ARMOR_BYTES      (16u * LP_KIB)
+#define LP_COMMIT_PARENTS   16
+#define LP_PACK_BYTES       (64u * LP_MIB) /* on the wire */
+#define LP_PACK_OBJECTS     50000u
+#define LP_BLOB_BYTES       (8u * LP_MIB) /* any object, inflated */
+#define LP_TREE_DEPTH       24
+#define LP_TREE_ENTRIES     20000u
 #define LP_ANCESTRY_COMMITS 20000u /* commits between the floor and a new tip */
 
 /* rendering */
-#define LP_FILE_BYTES	 (4u * LP_MIB) /* one manifest file */
-#define LP_SOURCE_BYTES	 (32u * LP_MIB) /* all manifest files of a path */
-#define LP_YAML_DEPTH	 64
-#define LP_YAML_NODES	 200000u /* of one document, aliases expanded */
-#define LP_YAML_ALIASES	 1000u
-#define LP_YAML_MERGED	 1000u /* members of a mapping with a merge key, or maps in its list */
-#define LP_YAML_SCALAR	 (1536u * LP_KIB)
-#define LP_YAML_DOCS	 5000u /* of one file */
-#define LP_JSON_DEPTH	 128
+#define LP_FILE_BYTES     (4u * LP_MIB)  /* one manifest file */
+#define LP_SOURCE_BYTES   (32u * LP_MIB) /* all manifest files of a path */
+#define LP_YAML_DEPTH     64
+#define LP_YAML_NODES     200000u /* of one document, aliases expanded */
+#define LP_YAML_ALIASES   1000u
+#define LP_YAML_MERGED    1000u /* members of a mapping with a merge key, or maps in its list */
+#define LP_YAML_SCALAR    (1536u * LP_KIB)
+#define LP_YAML_DOCS      5000u /* of one file */
+#define LP_JSON_DEPTH     128
 #define LP_DOCUMENT_BYTES (24u * LP_MIB) /* of memory for one document's tree */
-#define LP_OBJECTS_MAX	 10000u /* of one revision */
-#define LP_SECRET_KEYS	 10000u /* keys of a Secret's stringData */
-#define LP_PROBLEMS_MAX	 100u /* errors told about one revision; the rest are counted */
+#define LP_OBJECTS_MAX    10000u         /* of one revision */
+#define LP_SECRET_KEYS    10000u         /* keys of a Secret's stringData */
+#define LP_PROBLEMS_MAX   100u           /* errors told about one revision; the rest are counted */
 #endif

@@ -15,7 +15,7 @@ static struct {
 	char role[16];
 } setup = {.level = LOG_LEVEL_INFO};
 
-#define CLOSING	       5 /* bytes of "...", a quote and the newline */
+#define CLOSING 5 /* bytes of "...", a quote and the newline */
 
 struct line {
 	char text[LINE_MAX_BYTES];
@@ -107,7 +107,7 @@ static void put_prefix(struct line *line, enum log_level level)
 		return;
 	}
 	put_text(line, lp_time_text(lp_wall_s(), now));
-	put_text(line, level <= LOG_LEVEL_ERROR	 ? " error "
+	put_text(line, level <= LOG_LEVEL_ERROR  ? " error "
 		       : level == LOG_LEVEL_WARN ? " warn  "
 		       : level == LOG_LEVEL_INFO ? " info  "
 						 : " debug ");

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OPTIONS_MAX   24
-#define JSON_OUT_MAX  (64u * 1024 * 1024)
-#define HELP_OPTION   1000
+#define OPTIONS_MAX  24
+#define JSON_OUT_MAX (64u * 1024 * 1024)
+#define HELP_OPTION  1000
 
 static void print_help(const struct cli_help *help, const struct cli_option *options)
 {
@@ -18,7 +18,8 @@ static void print_help(const struct cli_help *help, const struct cli_option *opt
 		char name[64];
 		snprintf(name, sizeof(name), "%c%c%s--%s%s%s", option->letter ? '-' : ' ',
 			 option->letter ? option->letter : ' ', option->letter ? ", " : "  ",
-			 option->name, option->value ? " " : "", option->value ? option->value : "");
+			 option->name, option->value ? " " : "",
+			 option->value ? option->value : "");
 		printf("  %-28s %s\n", name, option->help);
 	}
 	printf("  %-28s %s\n", "-h, --help", "this text");

@@ -11,14 +11,18 @@
 #include "platform/buf.h"
 #include "platform/json.h"
 
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_ERROR = 2 }; /* exit codes; status and verify say their own */
+enum {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_ERROR = 2
+}; /* exit codes; status and verify say their own */
 
 enum cli_output { OUTPUT_TEXT, OUTPUT_JSON };
 
 /* One option. Exactly one of flag, text and output says where its value goes. */
 struct cli_option {
-	const char *name; /* "config": --config; NULL ends the table */
-	char letter;	  /* 'c', or 0 */
+	const char *name;  /* "config": --config; NULL ends the table */
+	char letter;       /* 'c', or 0 */
 	const char *value; /* "FILE" in the help; NULL for a flag */
 	const char *help;
 	bool *flag;
@@ -26,9 +30,19 @@ struct cli_option {
 	enum cli_output *output;
 };
 
-#define CLI_CONFIG(to)	{"config", 'c', "FILE", "configuration file (default " LP_CONFIG_DEFAULT ")", NULL, &(to), NULL}
-#define CLI_OUTPUT(to)	{"output", 'o', "text|json", "how to print (default text)", NULL, NULL, &(to)}
-#define CLI_END		{NULL, 0, NULL, NULL, NULL, NULL, NULL}
+#define CLI_CONFIG(to)                                                                             \
+	{                                                                                          \
+		"config", 'c', "FILE", "configuration file (default " LP_CONFIG_DEFAULT ")", NULL, \
+			&(to), NULL                                                                \
+	}
+#define CLI_OUTPUT(to)                                                                       \
+	{                                                                                    \
+		"output", 'o', "text|json", "how to print (default text)", NULL, NULL, &(to) \
+	}
+#define CLI_END                                       \
+	{                                             \
+		NULL, 0, NULL, NULL, NULL, NULL, NULL \
+	}
 
 struct cli_help {
 	const char *usage;    /* "limpet rollback [REVISION] [options]" */

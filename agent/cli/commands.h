@@ -13,8 +13,8 @@ struct command {
 
 extern const struct command lp_commands[]; /* ended by a NULL name */
 
-int lp_cmd_run(int argc, char **argv);	    /* run.c */
-int lp_cmd_sync(int argc, char **argv);	    /* wish.c */
+int lp_cmd_run(int argc, char **argv);      /* run.c */
+int lp_cmd_sync(int argc, char **argv);     /* wish.c */
 int lp_cmd_rollback(int argc, char **argv); /* wish.c */
 int lp_cmd_resume(int argc, char **argv);   /* wish.c */
 int lp_cmd_suspend(int argc, char **argv);  /* wish.c */
@@ -24,5 +24,5 @@ int lp_cmd_build(int argc, char **argv);    /* build.c */
 int lp_cmd_verify(int argc, char **argv);   /* verify.c */
 int lp_cmd_doctor(int argc, char **argv);   /* doctor.c */
 int lp_cmd_version(int argc, char **argv);  /* version.c */
-int lp_cmd_help(int argc, char **argv);	    /* help.c */
+int lp_cmd_help(int argc, char **argv);     /* help.c */
 #endif

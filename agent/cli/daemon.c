@@ -44,8 +44,7 @@ static enum lp_code dial(const char *path, int *ret_fd, struct err *err)
 	return LP_OK;
 }
 
-static enum lp_code send_request(int fd, const char *command, const char *revision,
-				 struct err *err)
+static enum lp_code send_request(int fd, const char *command, const char *revision, struct err *err)
 {
 	LP_AUTO(lp_json_freep) struct json *doc = NULL;
 	LP_AUTO(lp_buf_free) struct buf line = LP_BUF(4 * LP_KIB);
@@ -114,7 +113,8 @@ int lp_daemon_answer(const struct json *answer, enum cli_output output)
 	int64_t exit = CLI_ERROR;
 
 	if (!lp_json_int(lp_json_get(root, "exit"), &exit))
-		return lp_cli_error("the daemon's answer cannot be read; is it of another version?");
+		return lp_cli_error(
+			"the daemon's answer cannot be read; is it of another version?");
 	if (output == OUTPUT_JSON)
 		lp_cli_json(root);
 	else if (exit)

@@ -25,6 +25,5 @@ LP_CHECKED enum lp_code lp_daemon_ask(const struct config *config, const char *c
 int lp_daemon_answer(const struct json *answer, enum cli_output output);
 
 /* Opens the store for reading while no daemon runs. LP_NOT_FOUND: nothing was ever stored. */
-LP_CHECKED enum lp_code lp_cli_store(const struct config *config, struct db **ret,
-				     struct err *err);
+LP_CHECKED enum lp_code lp_cli_store(const struct config *config, struct db **ret, struct err *err);
 #endif

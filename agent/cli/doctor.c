@@ -20,11 +20,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ASK_MS	       15000
-#define ANSWER_BYTES   (256u * LP_KIB)
-#define SPACE_BYTES    (64ull * LP_MIB) /* less free than this is told */
-#define RIGHTS_ASKED   64		/* kinds of the inventory that are asked about */
-#define CHECKS_JSON    (256u * LP_KIB)
+#define ASK_MS       15000
+#define ANSWER_BYTES (256u * LP_KIB)
+#define SPACE_BYTES  (64ull * LP_MIB) /* less free than this is told */
+#define RIGHTS_ASKED 64               /* kinds of the inventory that are asked about */
+#define CHECKS_JSON  (256u * LP_KIB)
 
 static struct config config;
 
@@ -100,8 +100,8 @@ static void check_state(struct findings *f)
 
 	if (stat(config.state_dir, &st) != 0) {
 		tell(f, errno == ENOENT ? ADVICE : BAD, "state",
-		     "limpet run makes it; its parent must be writable for the service",
-		     "%s: %s", config.state_dir, strerror(errno));
+		     "limpet run makes it; its parent must be writable for the service", "%s: %s",
+		     config.state_dir, strerror(errno));
 		return;
 	}
 	if (access(config.state_dir, W_OK) != 0)
@@ -284,9 +284,10 @@ static void check_daemon(struct findings *f)
 
 static const struct cli_help help = {
 	.usage = "limpet doctor [options]",
-	.about = "Tries what the agent needs on this device: kernel, clock, files, Git server, API\n"
-		 "server and rights. Changes nothing. Run it as the service's user.\n\n"
-		 "Exit: 0 all is well (or works with less), 1 there are problems, 2 could not look.",
+	.about =
+		"Tries what the agent needs on this device: kernel, clock, files, Git server, API\n"
+		"server and rights. Changes nothing. Run it as the service's user.\n\n"
+		"Exit: 0 all is well (or works with less), 1 there are problems, 2 could not look.",
 	.examples = "  limpet doctor\n"
 		    "  sudo -u limpet limpet doctor -o json",
 };

@@ -7,9 +7,10 @@ static struct config config;
 
 static const struct cli_help help = {
 	.usage = "limpet run [options]",
-	.about = "Runs the agent in the foreground: polls the branch, verifies, renders, stores and\n"
-		 "applies, until SIGTERM. SIGHUP reads the configuration again. Logs one line of\n"
-		 "logfmt an event to standard error.",
+	.about =
+		"Runs the agent in the foreground: polls the branch, verifies, renders, stores and\n"
+		"applies, until SIGTERM. SIGHUP reads the configuration again. Logs one line of\n"
+		"logfmt an event to standard error.",
 	.examples = "  limpet run\n"
 		    "  limpet run -c ./config.yaml --debug",
 };

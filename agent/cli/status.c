@@ -2,8 +2,8 @@
 /* limpet status and history: the daemon's own words, or the store's when none runs. */
 #include "agent/supervisor/status.h"
 
-#include "agent/cli/daemon.h"
 #include "agent/cli/commands.h"
+#include "agent/cli/daemon.h"
 #include "store/db.h"
 
 #include <stdio.h>
@@ -53,7 +53,7 @@ static enum lp_code get(bool history, struct json **ret, struct jval **ret_value
 
 static const char *health_colour(const char *health)
 {
-	return strcmp(health, "ok") == 0	 ? lp_cli_green()
+	return strcmp(health, "ok") == 0         ? lp_cli_green()
 	       : strcmp(health, "degraded") == 0 ? lp_cli_yellow()
 						 : lp_cli_red();
 }

@@ -5,7 +5,6 @@
  * out, since a commit in a file has nothing to descend from.
  */
 #include "agent/cli/commands.h"
-
 #include "agent/cli/daemon.h"
 #include "agent/trust/judge.h"
 #include "platform/git.h"

@@ -2,7 +2,6 @@
 /* limpet sync, rollback, resume, suspend: a running daemon is asked; without one, sync and
  * rollback do their work here, and the others change what the next start finds. */
 #include "agent/cli/commands.h"
-
 #include "agent/cli/daemon.h"
 #include "agent/supervisor/supervisor.h"
 #include "store/state.h"
@@ -88,11 +87,12 @@ int lp_cmd_sync(int argc, char **argv)
 
 static const struct cli_help rollback_help = {
 	.usage = "limpet rollback [REVISION] [options]",
-	.about = "Applies a stored revision again, from this device alone, and pins it: newer ones\n"
-		 "are fetched and verified, but applied only after limpet resume. REVISION is an id\n"
-		 "of limpet history, the beginning of a commit, or sha256:...; without it, the\n"
-		 "revision that was applied before the present one.\n\n"
-		 "Exit: 0 applied, 1 no such revision or incomplete, 2 could not be done.",
+	.about =
+		"Applies a stored revision again, from this device alone, and pins it: newer ones\n"
+		"are fetched and verified, but applied only after limpet resume. REVISION is an id\n"
+		"of limpet history, the beginning of a commit, or sha256:...; without it, the\n"
+		"revision that was applied before the present one.\n\n"
+		"Exit: 0 applied, 1 no such revision or incomplete, 2 could not be done.",
 	.examples = "  limpet rollback            to the one before\n"
 		    "  limpet rollback 12\n"
 		    "  limpet rollback 9f2c41",
@@ -126,8 +126,9 @@ static const struct cli_help resume_help = {
 
 static const struct cli_help suspend_help = {
 	.usage = "limpet suspend [options]",
-	.about = "Stops polling and applying, also across restarts, until limpet resume. What runs\n"
-		 "in the cluster goes on running.",
+	.about =
+		"Stops polling and applying, also across restarts, until limpet resume. What runs\n"
+		"in the cluster goes on running.",
 	.examples = "  limpet suspend",
 };
 

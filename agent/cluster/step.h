@@ -11,34 +11,34 @@
 #include "platform/fs.h"
 #include "platform/wire.h"
 
-#define LP_STEP_UID		64
+#define LP_STEP_UID             64
 #define LP_RESOURCE_VERSION_MAX 32
-#define LP_LIVE_ENTRY		32
-#define LP_EVENT_MESSAGE	1024
+#define LP_LIVE_ENTRY           32
+#define LP_EVENT_MESSAGE        1024
 
 /* The frames of the channel: setup once and first, then steps down and events up. */
 enum cluster_frame {
 	CLUSTER_SETUP = 1, /* struct cluster_setup */
-	CLUSTER_STEP,	   /* struct step */
-	CLUSTER_EVENT,	   /* struct event */
+	CLUSTER_STEP,      /* struct step */
+	CLUSTER_EVENT,     /* struct event */
 };
 
 struct cluster_setup {
 	char kubeconfig[LP_PATH_MAX];
 	char context[LP_NAME_MAX]; /* "": current-context */
-	char ns[LP_NAME_MAX];	   /* of the ApplySet parents; "limpet-system" */
-	unsigned concurrency;	   /* steps at once; 1 to LP_CONCURRENCY_MAX */
-	int64_t request_ms;	   /* the longest that one request may take */
+	char ns[LP_NAME_MAX];      /* of the ApplySet parents; "limpet-system" */
+	unsigned concurrency;      /* steps at once; 1 to LP_CONCURRENCY_MAX */
+	int64_t request_ms;        /* the longest that one request may take */
 };
 
 enum step_kind {
-	STEP_CONNECT,  /* read the kubeconfig, reach the API server, discover its kinds */
-	STEP_PARENT,   /* make or update the ApplySet parent from the STEP_KINDS since the last one */
-	STEP_APPLY,    /* server-side apply of one object */
-	STEP_WAIT,     /* until a CRD is Established, then its kind is known */
-	STEP_PRUNE,    /* delete one object that is ours and no longer wanted */
-	STEP_RECOVER,  /* list what carries our ApplySet label: one EVENT_FOUND an object */
-	STEP_KINDS,    /* one more entry of the parent's kinds and namespaces, before STEP_PARENT */
+	STEP_CONNECT, /* read the kubeconfig, reach the API server, discover its kinds */
+	STEP_PARENT, /* make or update the ApplySet parent from the STEP_KINDS since the last one */
+	STEP_APPLY,  /* server-side apply of one object */
+	STEP_WAIT,   /* until a CRD is Established, then its kind is known */
+	STEP_PRUNE,  /* delete one object that is ours and no longer wanted */
+	STEP_RECOVER, /* list what carries our ApplySet label: one EVENT_FOUND an object */
+	STEP_KINDS,   /* one more entry of the parent's kinds and namespaces, before STEP_PARENT */
 	STEP_KIND_COUNT,
 };
 
@@ -48,8 +48,9 @@ enum step_kind {
  */
 struct live {
 	char version[LP_RESOURCE_VERSION_MAX]; /* metadata.resourceVersion */
-	int64_t generation;		       /* metadata.generation; 0: the kind has none */
-	uint8_t entry[LP_LIVE_ENTRY]; /* SHA-256 of our managedFields entry: apiVersion, time, fieldsV1 */
+	int64_t generation;                    /* metadata.generation; 0: the kind has none */
+	uint8_t entry[LP_LIVE_ENTRY]; /* SHA-256 of our managedFields entry: apiVersion, time,
+					 fieldsV1 */
 };
 
 struct step {
@@ -59,19 +60,19 @@ struct step {
 	struct object_key key;
 	enum scope scope;
 	char uid[LP_STEP_UID]; /* PRUNE: the uid on record, or "" */
-	struct live known;	/* APPLY: as the last event said, or zero */
-	bool exact;		/* PARENT: exactly these kinds; otherwise added to what is there */
+	struct live known;     /* APPLY: as the last event said, or zero */
+	bool exact;            /* PARENT: exactly these kinds; otherwise added to what is there */
 	char default_ns[LP_NAME_MAX]; /* for a namespaced object that names none */
-	struct slice body;  /* APPLY: canonical JSON, borrowed */
-	int64_t timeout_ms; /* of the step; 0: a default of the role */
+	struct slice body;            /* APPLY: canonical JSON, borrowed */
+	int64_t timeout_ms;           /* of the step; 0: a default of the role */
 };
 
 enum event_kind {
-	EVENT_DONE,	 /* the step is done (see outcome) */
-	EVENT_FAILED,	 /* and will not succeed as it stands; see code and message */
-	EVENT_RETRY,	 /* the API server is away, busy or restarting; see retry_after_ms */
-	EVENT_KIND,	 /* CONNECT, WAIT: one discovered kind */
-	EVENT_FOUND,	 /* RECOVER: one object that carries our label */
+	EVENT_DONE,   /* the step is done (see outcome) */
+	EVENT_FAILED, /* and will not succeed as it stands; see code and message */
+	EVENT_RETRY,  /* the API server is away, busy or restarting; see retry_after_ms */
+	EVENT_KIND,   /* CONNECT, WAIT: one discovered kind */
+	EVENT_FOUND,  /* RECOVER: one object that carries our label */
 	EVENT_KIND_COUNT,
 };
 
@@ -81,8 +82,8 @@ enum outcome {
 	OUTCOME_CONFIGURED,
 	OUTCOME_UNCHANGED,
 	OUTCOME_PRUNED,
-	OUTCOME_GONE,	 /* PRUNE: it was not there any more */
-	OUTCOME_KEPT,	 /* PRUNE: not ours (label or annotation), left alone; see message */
+	OUTCOME_GONE, /* PRUNE: it was not there any more */
+	OUTCOME_KEPT, /* PRUNE: not ours (label or annotation), left alone; see message */
 	OUTCOME_COUNT,
 };
 
@@ -93,16 +94,16 @@ struct event {
 	uint64_t id; /* of the step */
 	enum event_kind kind;
 	enum outcome outcome;
-	enum lp_code code;	   /* FAILED, RETRY: LP_NOT_FOUND is an unknown kind */
-	int status;		   /* HTTP, or 0 */
-	int64_t retry_after_ms;	   /* RETRY; -1 not said */
-	struct object_key key;	   /* KIND: group, version, kind; FOUND: all */
-	enum scope scope;	   /* KIND */
-	char resource[LP_KIND_MAX]; /* KIND: plural, "deployments" */
-	unsigned verbs;		    /* KIND: an OR of enum verb */
-	bool preferred;		    /* KIND: the version that the server prefers */
-	char uid[LP_STEP_UID];	    /* APPLY, FOUND */
-	struct live live;	    /* APPLY, FOUND */
+	enum lp_code code;              /* FAILED, RETRY: LP_NOT_FOUND is an unknown kind */
+	int status;                     /* HTTP, or 0 */
+	int64_t retry_after_ms;         /* RETRY; -1 not said */
+	struct object_key key;          /* KIND: group, version, kind; FOUND: all */
+	enum scope scope;               /* KIND */
+	char resource[LP_KIND_MAX];     /* KIND: plural, "deployments" */
+	unsigned verbs;                 /* KIND: an OR of enum verb */
+	bool preferred;                 /* KIND: the version that the server prefers */
+	char uid[LP_STEP_UID];          /* APPLY, FOUND */
+	struct live live;               /* APPLY, FOUND */
 	char message[LP_EVENT_MESSAGE]; /* the API server's own words where it spoke */
 };
 

@@ -22,22 +22,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNECT_ID     (1ull << 62) /* ids of the plan grow from 1 */
-#define RECOVER_ID     (CONNECT_ID + 1)
-#define BATCH_ROWS     64     /* inventory rows that one commit (one fsync) takes */
-#define AWAY_MS	       20000  /* so long a plan waits for the API server before it is put off */
-#define LEARN_AWAY_MS  3000   /* rendering can go on without */
+#define CONNECT_ID       (1ull << 62) /* ids of the plan grow from 1 */
+#define RECOVER_ID       (CONNECT_ID + 1)
+#define BATCH_ROWS       64    /* inventory rows that one commit (one fsync) takes */
+#define AWAY_MS          20000 /* so long a plan waits for the API server before it is put off */
+#define LEARN_AWAY_MS    3000  /* rendering can go on without */
 #define CONNECT_AGAIN_MS 1000
-#define SILENCE_MS     180000 /* a role with steps that says nothing for so long hangs */
-#define RETRY_BASE_MS  5000   /* of the backoff; the API server is on this device */
-#define RETRY_CAP_MS   60000
-#define TRIES	       5      /* of one object that is not ready (a namespace that ends) */
+#define SILENCE_MS       180000 /* a role with steps that says nothing for so long hangs */
+#define RETRY_BASE_MS    5000   /* of the backoff; the API server is on this device */
+#define RETRY_CAP_MS     60000
+#define TRIES            5 /* of one object that is not ready (a namespace that ends) */
 
 enum part { PART_CONNECT, PART_RECOVER, PART_PLAN };
 
 struct applying {
 	enum part part;
-	bool learning; /* end after CONNECT */
+	bool learning;    /* end after CONNECT */
 	int64_t since_ms; /* CLOCK_BOOTTIME; the API server has been away since, 0: it is not */
 	char away[LP_ERR_MAX];
 	struct kind_list kinds;
@@ -165,11 +165,12 @@ static void tell_end(struct source_run *run, const char *state)
 	lp_log(r->complete ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, state, "source", run->config->name,
 	       "revision", id, "commit", hex, "objects", objects, "changed", changed, "pruned",
 	       pruned, "not-pruned", r->not_pruned, NULL);
-	lp_outcome(run, r->complete ? 0 : 1,
-		   "revision %s (%.12s) is %s: %u objects, %u created, %u configured, %u unchanged, "
-		   "%u failed, %u pruned",
-		   id, hex, state, t->total, t->created, t->configured, t->unchanged, t->failed,
-		   t->pruned);
+	lp_outcome(
+		run, r->complete ? 0 : 1,
+		"revision %s (%.12s) is %s: %u objects, %u created, %u configured, %u unchanged, "
+		"%u failed, %u pruned",
+		id, hex, state, t->total, t->created, t->configured, t->unchanged, t->failed,
+		t->pruned);
 }
 
 static enum lp_code store_end(struct source_run *run, struct err *err)
@@ -185,7 +186,7 @@ static enum lp_code store_end(struct source_run *run, struct err *err)
 	LP_TRY(flush(a, err));
 	LP_TRY(lp_tx_begin(db, &tx, err));
 	LP_TRY(lp_revision_set_state(db, a->revision.id,
-				     r->complete ? LP_REVISION_APPLIED
+				     r->complete                ? LP_REVISION_APPLIED
 				     : r->stopped.code != LP_OK ? LP_REVISION_FAILED
 								: LP_REVISION_INCOMPLETE,
 				     r->stopped.code != LP_OK ? r->stopped.msg
@@ -244,8 +245,7 @@ static enum lp_code settle_namespace(struct source_run *run, struct stored_key *
 
 	if (scope != SCOPE_UNKNOWN || key->ns[0])
 		return LP_OK;
-	enum lp_code code =
-		lp_kind_get(run->super->db, key->group, key->kind, "", &kind, err);
+	enum lp_code code = lp_kind_get(run->super->db, key->group, key->kind, "", &kind, err);
 	if (code == LP_OK && kind.namespaced)
 		return lp_copy(key->ns, sizeof(key->ns), run->config->ns, err);
 	return code == LP_NOT_FOUND ? LP_OK : code;
@@ -301,9 +301,8 @@ static enum lp_code begin_journal(struct source_run *run, struct err *err)
 	struct applying *a = run->applying;
 	struct db *db = run->super->db;
 	struct object_cursor objects = LP_OBJECTS(a->revision.id);
-	struct intent intent = {.operation = LP_OP_APPLY,
-				.revision = a->revision.id,
-				.started_s = lp_wall_s()};
+	struct intent intent = {
+		.operation = LP_OP_APPLY, .revision = a->revision.id, .started_s = lp_wall_s()};
 	LP_AUTO(lp_tx_end) struct tx tx = {0};
 	enum lp_code code;
 
@@ -391,8 +390,7 @@ static void take_plan_event(struct source_run *run, const struct event *event)
 	const struct plan_object *object = NULL;
 	enum step_kind kind = STEP_CONNECT;
 	struct err err = {0};
-	enum plan_verdict verdict =
-		lp_plan_event(&a->plan, event, lp_boot_ms(), &kind, &object);
+	enum plan_verdict verdict = lp_plan_event(&a->plan, event, lp_boot_ms(), &kind, &object);
 
 	if (!a->plan.away) {
 		a->since_ms = 0;
@@ -550,8 +548,8 @@ static void not_connected(struct source_run *run, const struct event *event)
 {
 	struct applying *a = run->applying;
 	int64_t patience_ms = a->learning ? LEARN_AWAY_MS : AWAY_MS;
-	int64_t wait_ms = event->retry_after_ms > CONNECT_AGAIN_MS ? event->retry_after_ms
-								     : CONNECT_AGAIN_MS;
+	int64_t wait_ms =
+		event->retry_after_ms > CONNECT_AGAIN_MS ? event->retry_after_ms : CONNECT_AGAIN_MS;
 
 	lp_cluster_reached(run->super, event->message);
 	lp_kind_list_free(&a->kinds);

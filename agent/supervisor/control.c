@@ -27,8 +27,8 @@
 
 struct client {
 	struct supervisor *super;
-	int fd; /* -1: free */
-	bool waits; /* for the outcome of the cycle */
+	int fd;       /* -1: free */
+	bool waits;   /* for the outcome of the cycle */
 	bool closing; /* once all is written */
 	struct buf in, out;
 };
@@ -254,10 +254,8 @@ static void accept_client(void *ctx, unsigned events)
 			return;
 		return;
 	}
-	*client = (struct client){.super = super,
-				  .fd = fd,
-				  .in = LP_BUF(REQUEST_BYTES),
-				  .out = LP_BUF(ANSWER_BYTES)};
+	*client = (struct client){
+		.super = super, .fd = fd, .in = LP_BUF(REQUEST_BYTES), .out = LP_BUF(ANSWER_BYTES)};
 	if (lp_loop_fd(super->loop, fd, LOOP_READ, client_ready, client, &err) != LP_OK) {
 		client->fd = -1;
 		return;
@@ -271,8 +269,9 @@ static enum lp_code make_address(const char *path, struct sockaddr_un *ret, stru
 {
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (lp_copy(ret->sun_path, sizeof(ret->sun_path), path, err) != LP_OK)
-		return lp_err_set(err, LP_CONFIG, "socket: %s: a socket's path has at most %zu bytes",
-				  path, sizeof(ret->sun_path) - 1);
+		return lp_err_set(err, LP_CONFIG,
+				  "socket: %s: a socket's path has at most %zu bytes", path,
+				  sizeof(ret->sun_path) - 1);
 	return LP_OK;
 }
 
@@ -292,8 +291,9 @@ enum lp_code lp_control_open(struct supervisor *super, struct err *err)
 	unlink(path); /* of a daemon that was killed: the state directory's lock is ours */
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mode_t old = umask(0117);
-	int bound = control->fd < 0 ? -1
-				    : bind(control->fd, (struct sockaddr *)&address, sizeof(address));
+	int bound = control->fd < 0
+			    ? -1
+			    : bind(control->fd, (struct sockaddr *)&address, sizeof(address));
 	umask(old);
 	if (bound != 0 || listen(control->fd, CLIENTS_MAX) != 0)
 		return lp_err_os(err, LP_CONFIG, errno, "control socket %s", path);

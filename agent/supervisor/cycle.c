@@ -9,11 +9,26 @@
 #define A CYCLE_APPLYING
 #define S CYCLE_STOPPING
 
-#define NEVER(state) {CYCLE_NEVER, state}
-#define LATER(state) {CYCLE_LATER, state}
-#define REST	     {CYCLE_REST, I}
-#define END	     {CYCLE_END, S}
-#define IGNORE	     {CYCLE_NOTHING, S}
+#define NEVER(state)               \
+	{                          \
+		CYCLE_NEVER, state \
+	}
+#define LATER(state)               \
+	{                          \
+		CYCLE_LATER, state \
+	}
+#define REST                  \
+	{                     \
+		CYCLE_REST, I \
+	}
+#define END                  \
+	{                    \
+		CYCLE_END, S \
+	}
+#define IGNORE                   \
+	{                        \
+		CYCLE_NOTHING, S \
+	}
 
 /* clang-format off */
 static const struct cycle_cell table[CYCLE_STATES][CYCLE_EVENTS] = {
@@ -112,7 +127,7 @@ struct cycle_cell lp_cycle(enum cycle_state state, enum cycle_event event)
 const char *lp_cycle_state_name(enum cycle_state state)
 {
 	static const char *const names[CYCLE_STATES] = {
-		[CYCLE_IDLE] = "idle",	       [CYCLE_FETCHING] = "fetching",
+		[CYCLE_IDLE] = "idle",         [CYCLE_FETCHING] = "fetching",
 		[CYCLE_LEARNING] = "learning", [CYCLE_JUDGING] = "judging",
 		[CYCLE_APPLYING] = "applying", [CYCLE_STOPPING] = "stopping",
 	};
@@ -122,12 +137,18 @@ const char *lp_cycle_state_name(enum cycle_state state)
 const char *lp_cycle_event_name(enum cycle_event event)
 {
 	static const char *const names[CYCLE_EVENTS] = {
-		[CYCLE_POLL_DUE] = "poll-due",	   [CYCLE_APPLY_DUE] = "apply-due",
-		[CYCLE_NEWS] = "news",		   [CYCLE_NO_NEWS] = "no-news",
-		[CYCLE_FETCH_FAILED] = "fetch-failed", [CYCLE_LEARNED] = "learned",
-		[CYCLE_ACCEPTED] = "accepted",	   [CYCLE_REFUSED] = "refused",
-		[CYCLE_JUDGE_FAILED] = "judge-failed", [CYCLE_APPLIED] = "applied",
-		[CYCLE_AWAY] = "away",		   [CYCLE_STOP] = "stop",
+		[CYCLE_POLL_DUE] = "poll-due",
+		[CYCLE_APPLY_DUE] = "apply-due",
+		[CYCLE_NEWS] = "news",
+		[CYCLE_NO_NEWS] = "no-news",
+		[CYCLE_FETCH_FAILED] = "fetch-failed",
+		[CYCLE_LEARNED] = "learned",
+		[CYCLE_ACCEPTED] = "accepted",
+		[CYCLE_REFUSED] = "refused",
+		[CYCLE_JUDGE_FAILED] = "judge-failed",
+		[CYCLE_APPLIED] = "applied",
+		[CYCLE_AWAY] = "away",
+		[CYCLE_STOP] = "stop",
 	};
 	return event < CYCLE_EVENTS ? names[event] : "unknown";
 }

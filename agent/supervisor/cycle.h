@@ -11,27 +11,27 @@
  */
 
 enum cycle_state {
-	CYCLE_IDLE,	/* waiting for a timer or a person */
+	CYCLE_IDLE,     /* waiting for a timer or a person */
 	CYCLE_FETCHING, /* the fetch role asks the Git server */
 	CYCLE_LEARNING, /* the cluster role finds out which kinds there are */
-	CYCLE_JUDGING,	/* the render role verifies and renders; objects go into the store */
+	CYCLE_JUDGING,  /* the render role verifies and renders; objects go into the store */
 	CYCLE_APPLYING, /* the cluster role carries out the plan */
 	CYCLE_STOPPING, /* the way out; nothing starts any more */
 	CYCLE_STATES,
 };
 
 enum cycle_event {
-	CYCLE_POLL_DUE,	    /* the schedule, or `limpet sync` */
-	CYCLE_APPLY_DUE,    /* start, re-apply, retry, or `limpet rollback` */
-	CYCLE_NEWS,	    /* fetched: a tip that is not known yet */
-	CYCLE_NO_NEWS,	    /* fetched: the tip is the accepted one, or one refused before */
+	CYCLE_POLL_DUE,  /* the schedule, or `limpet sync` */
+	CYCLE_APPLY_DUE, /* start, re-apply, retry, or `limpet rollback` */
+	CYCLE_NEWS,      /* fetched: a tip that is not known yet */
+	CYCLE_NO_NEWS,   /* fetched: the tip is the accepted one, or one refused before */
 	CYCLE_FETCH_FAILED,
-	CYCLE_LEARNED,	    /* kinds are known, or the API server is away and we go on without */
-	CYCLE_ACCEPTED,	    /* judged: stored, floor raised */
-	CYCLE_REFUSED,	    /* judged: remembered; what runs goes on running */
+	CYCLE_LEARNED,      /* kinds are known, or the API server is away and we go on without */
+	CYCLE_ACCEPTED,     /* judged: stored, floor raised */
+	CYCLE_REFUSED,      /* judged: remembered; what runs goes on running */
 	CYCLE_JUDGE_FAILED, /* no answer: a crash, a deadline, a full disk */
-	CYCLE_APPLIED,	    /* the plan has ended, whole or not */
-	CYCLE_AWAY,	    /* the API server cannot be reached; tried again later */
+	CYCLE_APPLIED,      /* the plan has ended, whole or not */
+	CYCLE_AWAY,         /* the API server cannot be reached; tried again later */
 	CYCLE_STOP,
 	CYCLE_EVENTS,
 };

@@ -51,7 +51,8 @@ static enum lp_code make_request(struct source_run *run, struct fetch_request *r
 	LP_TRY(lp_copy(request->url, sizeof(request->url), config->url, err));
 	int n = snprintf(request->ref, sizeof(request->ref), "refs/heads/%s", config->branch);
 	if (n < 0 || n >= (int)sizeof(request->ref))
-		return lp_err_set(err, LP_CONFIG, "branch %s: the name is too long", config->branch);
+		return lp_err_set(err, LP_CONFIG, "branch %s: the name is too long",
+				  config->branch);
 	LP_TRY(lp_copy(request->ca_file, sizeof(request->ca_file), config->ca, err));
 	LP_TRY(lp_copy(request->credentials_file, sizeof(request->credentials_file),
 		       config->credentials, err));
@@ -75,9 +76,9 @@ void lp_poll_failed(struct source_run *run, const char *event, const char *why,
 	int64_t now_s = lp_wall_s();
 	char delay[16];
 
-	run->poll_delay_ms = lp_schedule_backoff(run->poll_delay_ms ? run->poll_delay_ms
-								     : state.delay_ms,
-						 run->config->poll_ms, retry_after_ms);
+	run->poll_delay_ms =
+		lp_schedule_backoff(run->poll_delay_ms ? run->poll_delay_ms : state.delay_ms,
+				    run->config->poll_ms, retry_after_ms);
 	lp_log(LOG_LEVEL_WARN, event, "source", source, "error", why, "retry-in",
 	       lp_duration_text(run->poll_delay_ms, delay), NULL);
 	lp_outcome(run, 2, "%s", why);
@@ -116,8 +117,7 @@ void lp_poll_settled(struct source_run *run)
 }
 
 /* The server answered. Failures go on counting until its tip is judged, too: lp_poll_settled. */
-static enum lp_code server_answered(struct source_run *run, const struct oid *tip,
-				    struct err *err)
+static enum lp_code server_answered(struct source_run *run, const struct oid *tip, struct err *err)
 {
 	struct db *db = run->super->db;
 	const char *source = run->config->name;
@@ -132,7 +132,8 @@ static void tell_no_news(struct source_run *run, const struct oid *tip)
 	struct err err = {0};
 	char hex[LP_OID_TEXT];
 
-	if (lp_refusal_get(run->super->db, run->config->name, tip->bytes, &refusal, &err) == LP_OK &&
+	if (lp_refusal_get(run->super->db, run->config->name, tip->bytes, &refusal, &err) ==
+		    LP_OK &&
 	    strcmp(refusal.verdict, "accepted") != 0)
 		lp_outcome(run, 1, "%.12s on %s was refused before: %s: %s", lp_oid_hex(tip, hex),
 			   run->config->branch, refusal.verdict, refusal.reason);

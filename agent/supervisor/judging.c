@@ -227,8 +227,7 @@ static enum lp_code begin_revision(struct source_run *run, struct err *err)
 	return lp_revision_begin(run->super->db, &what, &run->judging->writer, err);
 }
 
-static enum lp_code take_verdict(struct source_run *run, struct wire_reader *frame,
-				 struct err *err)
+static enum lp_code take_verdict(struct source_run *run, struct wire_reader *frame, struct err *err)
 {
 	struct judging *judging = run->judging;
 	struct err store_err = {0};
@@ -276,8 +275,7 @@ static enum lp_code take_object(struct source_run *run, struct wire_reader *fram
 	return LP_OK;
 }
 
-static enum lp_code take_problem(struct source_run *run, struct wire_reader *frame,
-				 struct err *err)
+static enum lp_code take_problem(struct source_run *run, struct wire_reader *frame, struct err *err)
 {
 	char text[LP_PROBLEM_TEXT];
 	struct err full = {0};

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #define REQUEST_WAIT_MS 30000
-#define MEMORY_BYTES	(256ull * LP_MIB)
-#define CPU_S		60
-#define FILES		64
+#define MEMORY_BYTES    (256ull * LP_MIB)
+#define CPU_S           60
+#define FILES           64
 
 struct work {
 	struct channel *ch;
@@ -201,8 +201,8 @@ static enum lp_code render(struct work *work, const struct oid *root, struct err
 
 	LP_TRY(lp_tree_git_open(work->git, root, &tree_git, err));
 	struct tree tree = lp_tree_git(tree_git);
-	enum lp_code code = lp_render(&tree, &options, &work->kinds, send_object, work, &problems,
-				      err);
+	enum lp_code code =
+		lp_render(&tree, &options, &work->kinds, send_object, work, &problems, err);
 	if (work->lost != LP_OK)
 		return work->lost;
 	if (code == LP_REJECTED)

@@ -15,13 +15,13 @@
 
 enum render_frame {
 	RENDER_KIND = 1,      /* group, kind, namespaced: what the cluster serves */
-	RENDER_REQUEST,	      /* struct render_request */
+	RENDER_REQUEST,       /* struct render_request */
 	RENDER_SEEN_QUESTION, /* payload id: was it accepted before? */
 	RENDER_SEEN_ANSWER,   /* u8 */
-	RENDER_VERDICT,	      /* struct render_verdict */
-	RENDER_OBJECT,	      /* struct object */
-	RENDER_PROBLEM,	      /* one line of text: file:line: path: what is wrong */
-	RENDER_END,	      /* struct render_end; the role then exits */
+	RENDER_VERDICT,       /* struct render_verdict */
+	RENDER_OBJECT,        /* struct object */
+	RENDER_PROBLEM,       /* one line of text: file:line: path: what is wrong */
+	RENDER_END,           /* struct render_end; the role then exits */
 };
 
 struct render_request {
@@ -46,10 +46,10 @@ struct render_verdict {
 };
 
 enum render_result {
-	RENDER_GOOD,	/* all objects were sent */
+	RENDER_GOOD,    /* all objects were sent */
 	RENDER_INVALID, /* problems were sent, no object */
-	RENDER_EMPTY,	/* no manifest, and that is not allowed */
-	RENDER_BROKEN,	/* could not be done: code and message */
+	RENDER_EMPTY,   /* no manifest, and that is not allowed */
+	RENDER_BROKEN,  /* could not be done: code and message */
 	RENDER_RESULTS,
 };
 

@@ -37,12 +37,13 @@ struct source_run {
 	char objects[LP_PATH_MAX]; /* its Git objects */
 	enum cycle_state state;
 	bool poll_late, apply_late; /* due, or wished for, while something else runs */
-	bool judge_again;	    /* a person asks: refused tips are fetched and judged again */
-	bool rolling_back;	    /* a person waits for the next apply, and for nothing else */
+	bool judge_again;           /* a person asks: refused tips are fetched and judged again */
+	bool rolling_back;          /* a person waits for the next apply, and for nothing else */
 	struct timer poll, apply;
 	int64_t phase_ms;
-	int64_t poll_at_ms; /* CLOCK_BOOTTIME; 0 not set */
-	int64_t poll_delay_ms; /* the backoff after a failure; 0 none. The store has it for a restart */
+	int64_t poll_at_ms;    /* CLOCK_BOOTTIME; 0 not set */
+	int64_t poll_delay_ms; /* the backoff after a failure; 0 none. The store has it for a
+				  restart */
 	struct ending outcome;
 
 	struct link fetch;
@@ -53,11 +54,11 @@ struct source_run {
 	struct judging *judging; /* judging.c's own; NULL unless it works */
 
 	struct applying *applying; /* applying.c's own; NULL unless it works */
-	int64_t apply_delay_ms;	   /* the last backoff of applying; 0 none */
-	bool incomplete;	   /* the last apply left something out */
-	bool rebuilt;		   /* the store was lost: the next apply prunes nothing */
-	struct tally tally;	   /* of the last apply that ended */
-	struct buf problems;	   /* what the last refused or incomplete revision lacks, line by line */
+	int64_t apply_delay_ms;    /* the last backoff of applying; 0 none */
+	bool incomplete;           /* the last apply left something out */
+	bool rebuilt;              /* the store was lost: the next apply prunes nothing */
+	struct tally tally;        /* of the last apply that ended */
+	struct buf problems; /* what the last refused or incomplete revision lacks, line by line */
 
 	uint64_t polls, sent_bytes, received_bytes; /* since the start */
 	uint64_t verdicts[VERDICT_COUNT];
@@ -66,7 +67,7 @@ struct source_run {
 /* The cluster role. */
 struct cluster_link {
 	struct link link;
-	bool reached; /* the API server answered last time */
+	bool reached;      /* the API server answered last time */
 	int64_t reached_s; /* wall; of the last change of reached */
 	char error[LP_ERR_MAX];
 };
@@ -128,8 +129,9 @@ LP_CHECKED enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], st
 /* --- applying.c --- */
 void lp_learning_start(struct source_run *run); /* ends with LEARNED or AWAY */
 void lp_applying_start(struct source_run *run); /* ends with APPLIED or AWAY */
-void lp_applying_end(struct source_run *run);	/* no event follows; ends the cluster role */
-/* Makes what an apply has written so far durable, so that other transactions do not join its batch. */
+void lp_applying_end(struct source_run *run);   /* no event follows; ends the cluster role */
+/* Makes what an apply has written so far durable, so that other transactions do not join its batch.
+ */
 void lp_applying_flush(struct source_run *run);
 
 /* --- control.c: the socket --- */
@@ -137,7 +139,7 @@ LP_CHECKED enum lp_code lp_control_open(struct supervisor *super, struct err *er
 void lp_control_close(struct supervisor *super);
 /* A line of progress for each client that waits; the outcome ends their wait. */
 void lp_control_progress(struct supervisor *super, const char *text);
-void lp_control_outcome(struct supervisor *super, const struct ending *outcome);
+void lp_control_outcome(struct supervisor *super, const struct ending *ending);
 
 /* --- wishes.c: what a person asks for; each answers at once with LP_OK or why not --- */
 LP_CHECKED enum lp_code lp_wish_sync(struct source_run *run, struct err *err);

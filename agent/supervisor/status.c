@@ -76,20 +76,22 @@ static struct jval *revision_json(struct json *doc, const struct revision *revis
 	return v;
 }
 
-/* obj[key] = the revision id, or null; *ret is it (id 0: none). */
-static enum lp_code put_revision(struct db *db, const char *source, int64_t id, struct json *doc,
-				 struct jval *obj, const char *key, struct revision *ret,
-				 struct err *err)
+/* The revision with this id; *ret has id 0 when there is none. */
+static enum lp_code get_revision(struct db *db, const char *source, int64_t id,
+				 struct revision *ret, struct err *err)
 {
 	*ret = (struct revision){0};
 	enum lp_code code = id ? lp_revision_get(db, source, id, ret, err) : LP_NOT_FOUND;
 
-	if (code != LP_OK && code != LP_NOT_FOUND)
-		return code;
 	if (code == LP_NOT_FOUND)
 		ret->id = 0;
-	lp_json_put(doc, obj, key, ret->id ? revision_json(doc, ret) : lp_json_null(doc));
-	return LP_OK;
+	return code == LP_NOT_FOUND ? LP_OK : code;
+}
+
+static void put_revision(struct json *doc, struct jval *obj, const char *key,
+			 const struct revision *revision)
+{
+	lp_json_put(doc, obj, key, revision->id ? revision_json(doc, revision) : lp_json_null(doc));
 }
 
 static enum lp_code put_refusals(struct db *db, const struct source_state *state,
@@ -206,9 +208,12 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 	lp_json_put_str(doc, v, "name", config->name);
 	lp_json_put_str(doc, v, "url", config->url);
 	lp_json_put_str(doc, v, "branch", config->branch);
-	LP_TRY(put_revision(db, config->name, state.desired, doc, v, "desired", &desired, err));
-	LP_TRY(put_revision(db, config->name, state.applied, doc, v, "applied", &applied, err));
-	LP_TRY(put_revision(db, config->name, state.pinned, doc, v, "pinned", &pinned, err));
+	LP_TRY(get_revision(db, config->name, state.desired, &desired, err));
+	LP_TRY(get_revision(db, config->name, state.applied, &applied, err));
+	LP_TRY(get_revision(db, config->name, state.pinned, &pinned, err));
+	put_revision(doc, v, "desired", &desired);
+	put_revision(doc, v, "applied", &applied);
+	put_revision(doc, v, "pinned", &pinned);
 	LP_TRY(lp_inventory_count(db, config->name, &objects, err));
 	lp_json_put_int(doc, v, "inventory", objects);
 	put_state(&state, doc, v);
@@ -272,8 +277,8 @@ enum lp_code lp_status_make(struct db *db, const struct config *config,
 	return LP_OK;
 }
 
-enum lp_code lp_history_make(struct db *db, const char *source, struct json *doc,
-			     struct jval **ret, struct err *err)
+enum lp_code lp_history_make(struct db *db, const char *source, struct json *doc, struct jval **ret,
+			     struct err *err)
 {
 	struct jval *root = lp_json_obj(doc), *list = lp_json_arr(doc);
 	struct revision revision = {.id = LP_REVISION_NEWEST};

@@ -88,7 +88,8 @@ struct source_state lp_stored_state(struct source_run *run)
 
 /* --- the cycle --- */
 
-/* After a failure: its backoff, also one from before a restart. Otherwise our place in the interval. */
+/* After a failure: its backoff, also one from before a restart. Otherwise our place in the
+ * interval. */
 static int64_t next_poll_ms(const struct source_run *run, const struct source_state *state)
 {
 	int64_t now_ms = lp_boot_ms(), stored_ms = (state->next_poll_s - lp_wall_s()) * 1000;
@@ -322,9 +323,10 @@ static enum lp_code open_state(struct supervisor *super, struct err *err)
 	if (lp_file_lock(lock, &super->lock_fd, &holder, err) != LP_OK) {
 		if (err->code != LP_CONFLICT)
 			return err->code;
-		return lp_err_set(err, LP_CONFLICT,
-				  "%s is in use by process %d; stop that one first, or ask it: limpet status",
-				  dir, holder);
+		return lp_err_set(
+			err, LP_CONFLICT,
+			"%s is in use by process %d; stop that one first, or ask it: limpet status",
+			dir, holder);
 	}
 	return open_store(super, err);
 }
@@ -339,8 +341,8 @@ static enum lp_code prepare_run(struct supervisor *super, struct err *err)
 	run->problems = LP_BUF(PROBLEM_BYTES);
 	run->poll = (struct timer){.fire = poll_due, .ctx = run};
 	run->apply = (struct timer){.fire = apply_due, .ctx = run};
-	run->phase_ms = lp_schedule_phase(run->config->url, super->config.site,
-					  run->config->poll_ms);
+	run->phase_ms =
+		lp_schedule_phase(run->config->url, super->config.site, run->config->poll_ms);
 	LP_TRY(lp_path_join(objects, super->config.state_dir, "objects", err));
 	return lp_path_join(run->objects, objects, run->config->name, err);
 }
@@ -380,12 +382,15 @@ static void begin(void *ctx)
 	struct supervisor *super = ctx;
 	struct err err = {0};
 
+	enum lp_code code = LP_OK;
+
 	if (super->wish.kind == WISH_RUN)
 		begin_daemon(super);
-	else if (super->wish.kind == WISH_SYNC && lp_wish_sync(&super->run, &err) != LP_OK)
-		super->fatal = err;
-	else if (super->wish.kind == WISH_ROLLBACK &&
-		 lp_wish_rollback(&super->run, super->wish.revision, &err) != LP_OK)
+	else if (super->wish.kind == WISH_SYNC)
+		code = lp_wish_sync(&super->run, &err);
+	else
+		code = lp_wish_rollback(&super->run, super->wish.revision, &err);
+	if (code != LP_OK)
 		super->fatal = err;
 	if (super->fatal.code != LP_OK)
 		lp_loop_stop(super->loop);

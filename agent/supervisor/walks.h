@@ -9,14 +9,14 @@
 #define LP_WALK_KINDS_MAX 2048 /* different (kind, namespace) of one source; more is LP_LIMIT */
 
 struct walks {
-	struct db *db;	    /* borrowed, as is source */
+	struct db *db; /* borrowed, as is source */
 	const char *source;
 	int64_t revision;
 	const char *default_ns;
 	struct object_cursor desired;
 	struct inventory_cursor removed, inventory;
 	bool desired_ended; /* of WALK_KINDS: the inventory comes second */
-	uint64_t *seen;	    /* owned; digests of the kinds given so far */
+	uint64_t *seen;     /* owned; digests of the kinds given so far */
 	size_t seen_count;
 };
 

@@ -22,32 +22,32 @@ static int check_passed, check_failed;
 static jmp_buf check_out;
 static struct err err; /* the error of the call under test; cleared before each test */
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			printf("%s:%d: not true: %s (last error: %s)\n", __FILE__, __LINE__,       \
-			       #condition, err.msg);                                               \
-			longjmp(check_out, 1);                                                     \
-		}                                                                                  \
+#define CHECK(condition)                                                                     \
+	do {                                                                                 \
+		if (!(condition)) {                                                          \
+			printf("%s:%d: not true: %s (last error: %s)\n", __FILE__, __LINE__, \
+			       #condition, err.msg);                                         \
+			longjmp(check_out, 1);                                               \
+		}                                                                            \
 	} while (0)
-#define CHECK_OK(call)   CHECK((call) == LP_OK)
-#define CHECK_STR(a, b)  CHECK(check_same((a), (b)))
-#define CHECK_HAS(a, b)  CHECK(check_contains((a), (b)))
-#define CHECK_CODE(call, wanted, text)                                                             \
-	do {                                                                                       \
-		CHECK((call) == (wanted));                                                         \
-		CHECK_HAS(err.msg, text);                                                          \
+#define CHECK_OK(call)  CHECK((call) == LP_OK)
+#define CHECK_STR(a, b) CHECK(check_same((a), (b)))
+#define CHECK_HAS(a, b) CHECK(check_contains((a), (b)))
+#define CHECK_CODE(call, wanted, text)     \
+	do {                               \
+		CHECK((call) == (wanted)); \
+		CHECK_HAS(err.msg, text);  \
 	} while (0)
-#define TEST(name)                                                                                 \
-	do {                                                                                       \
-		err = (struct err){0};                                                             \
-		if (setjmp(check_out) == 0) {                                                      \
-			name();                                                                    \
-			check_passed++;                                                            \
-		} else {                                                                           \
-			printf("FAILED %s\n", #name);                                              \
-			check_failed++;                                                            \
-		}                                                                                  \
+#define TEST(name)                                    \
+	do {                                          \
+		err = (struct err){0};                \
+		if (setjmp(check_out) == 0) {         \
+			name();                       \
+			check_passed++;               \
+		} else {                              \
+			printf("FAILED %s\n", #name); \
+			check_failed++;               \
+		}                                     \
 	} while (0)
 
 __attribute__((unused)) static int check_same(const char *a, const char *b)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/config.h"
-
 #include "agent/config_keys.h"
 #include "tests/unit/check.h"
 
@@ -21,9 +20,8 @@ static enum lp_code load(const char *text)
 	return lp_config_load(path, &config, &problems, &err);
 }
 
-#define SOURCE                                                                                     \
-	"sources:\n- url: https://git.example/fleet.git\n  trust: {signers: /etc/signers}\n"
-#define GOOD "site: berlin\n" SOURCE
+#define SOURCE "sources:\n- url: https://git.example/fleet.git\n  trust: {signers: /etc/signers}\n"
+#define GOOD   "site: berlin\n" SOURCE
 
 static void a_short_file_gets_every_default(void)
 {
@@ -60,7 +58,8 @@ static void what_is_written_wins_over_the_default(void)
 static void an_unknown_key_is_told_with_its_line_and_the_nearest_name(void)
 {
 	CHECK_CODE(load(GOOD "  polll: 10s\n"), LP_CONFIG, "1 error");
-	CHECK_HAS(lp_buf_text(&problems), ":5: sources[0].polll: unknown key; did you mean \"poll\"?");
+	CHECK_HAS(lp_buf_text(&problems),
+		  ":5: sources[0].polll: unknown key; did you mean \"poll\"?");
 }
 
 static void all_errors_are_told_in_one_pass(void)
@@ -73,7 +72,8 @@ static void all_errors_are_told_in_one_pass(void)
 	CHECK_HAS(lp_buf_text(&problems), ":4: sources[0].url: \"ftp://x\": expected https://");
 	CHECK_HAS(lp_buf_text(&problems), ":5: sources[0].poll: \"soon\" is not a duration");
 	CHECK_HAS(lp_buf_text(&problems), ":4: sources[0].trust.signers: is missing");
-	CHECK_HAS(lp_buf_text(&problems), "cluster.concurrency: expected a number between 1 and 32");
+	CHECK_HAS(lp_buf_text(&problems),
+		  "cluster.concurrency: expected a number between 1 and 32");
 	CHECK_HAS(lp_buf_text(&problems), ":7: retention: is an integer; expected keys and values");
 }
 

@@ -17,8 +17,8 @@ static void an_action_leads_to_the_state_that_waits_for_its_event(void)
 {
 	static const enum cycle_state next[] = {
 		[CYCLE_FETCH] = CYCLE_FETCHING, [CYCLE_LEARN] = CYCLE_LEARNING,
-		[CYCLE_JUDGE] = CYCLE_JUDGING,	[CYCLE_APPLY] = CYCLE_APPLYING,
-		[CYCLE_REST] = CYCLE_IDLE,	[CYCLE_END] = CYCLE_STOPPING,
+		[CYCLE_JUDGE] = CYCLE_JUDGING,  [CYCLE_APPLY] = CYCLE_APPLYING,
+		[CYCLE_REST] = CYCLE_IDLE,      [CYCLE_END] = CYCLE_STOPPING,
 	};
 
 	for (int state = 0; state < CYCLE_STATES; state++)
@@ -37,8 +37,10 @@ static void a_push_goes_down_the_corridor(void)
 	static const struct {
 		enum cycle_event event;
 		enum cycle_state state;
-	} way[] = {{CYCLE_POLL_DUE, CYCLE_FETCHING}, {CYCLE_NEWS, CYCLE_LEARNING},
-		   {CYCLE_LEARNED, CYCLE_JUDGING},   {CYCLE_ACCEPTED, CYCLE_APPLYING},
+	} way[] = {{CYCLE_POLL_DUE, CYCLE_FETCHING},
+		   {CYCLE_NEWS, CYCLE_LEARNING},
+		   {CYCLE_LEARNED, CYCLE_JUDGING},
+		   {CYCLE_ACCEPTED, CYCLE_APPLYING},
 		   {CYCLE_APPLIED, CYCLE_IDLE}};
 	enum cycle_state state = CYCLE_IDLE;
 
