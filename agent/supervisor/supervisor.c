@@ -461,6 +461,7 @@ int lp_supervisor_run(const struct config *config, const struct wish *wish, stru
 	super->wish = *wish;
 	super->lock_fd = -1;
 	super->notify.fd = -1;
+	super->run.super = super; /* close_all goes by it, however far run_all came */
 	super->started_s = lp_wall_s();
 	lp_log(LOG_LEVEL_DEBUG, "starting", "config", config->file, "site", config->site, NULL);
 	enum lp_code code = run_all(super, err);
