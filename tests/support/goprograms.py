@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -62,9 +63,12 @@ def _go():
 
 def _environment(program):
     """Go's own caches go beside the programs, so that nothing is left anywhere else."""
+    settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     own = {"GOCACHE": str(cache_root() / "go" / "build"),
-           "GOMODCACHE": str(cache_root() / "go" / "mod")}
-    env = {**own, **os.environ}
+           "GOMODCACHE": str(cache_root() / "go" / "mod"),
+           "GOENV": str(settings / "go" / "env")}
+    # There it would keep its telemetry; what the user has set by `go env -w` stays as it is.
+    env = {**own, **os.environ, "XDG_CONFIG_HOME": str(cache_root() / "go" / "config")}
     env.update(GOFLAGS="-mod=readonly -modcacherw", GOWORK="off", GOOS="", GOARCH="",
                CGO_ENABLED="1" if program.cgo else "0")
     return env
@@ -127,6 +131,28 @@ def _verify(folder, name, digest):
     if sha256_of(path) != digest:
         raise BuildFailed(f"{path} is not what was built (its SHA-256 differs from the MANIFEST):"
                           f" remove the folder {folder} and run this again")
+
+
+def need_go():
+    """Raises BuildFailed when there is no Go, or one that is too old; returns its version."""
+    wanted = re.search(r"^go (\d+)\.(\d+)", (MODULE / "go.mod").read_text(), re.MULTILINE)
+    text = subprocess.run([_go(), "version"], cwd=MODULE, env=_environment(PROGRAMS[0]),
+                          capture_output=True, text=True).stdout.strip()
+    found = re.search(r"go(\d+)\.(\d+)", text)
+    if not found or _numbers(found) < _numbers(wanted):
+        raise BuildFailed(f"{_go()} says {text!r}; the control plane needs"
+                          f" Go {'.'.join(wanted.groups())} or newer: see https://go.dev/doc/install")
+    return found.group()
+
+
+def _numbers(match):
+    return tuple(map(int, match.groups()))
+
+
+def missing():
+    """The names of the programs that are not built yet."""
+    known = _manifest(cache_root() / "controlplane" / _recipe())
+    return [program.name for program in PROGRAMS if program.name not in known]
 
 
 _verified = set()
