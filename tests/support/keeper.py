@@ -7,7 +7,8 @@ process first, in a session of its own, and tells it through a pipe what it star
 which folders it makes. When the pipe closes, for whatever reason, everything that was
 told and not taken back is ended and removed.
 
-One JSON object a line: {"watch": [pid, start, folder]}, {"forget": pid}, {"remove": folder}.
+One JSON object a line: {"watch": [pid, start, folder]}, {"forget": pid}, {"remove": folder};
+{"spare": true} takes everything back that was told before.
 """
 
 import json
@@ -36,6 +37,8 @@ def main():
             leaders.pop(message["forget"], None)
         elif "remove" in message:
             folders.append(message["remove"])
+        elif "spare" in message:
+            leaders, folders = {}, []
     kill_sessions(list(leaders.values()))
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

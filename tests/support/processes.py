@@ -49,6 +49,10 @@ class Keeper:
         """The folder is to be removed when this process ends."""
         self._tell(remove=str(folder))
 
+    def spare(self):
+        """Everything that was told before lives on."""
+        self._tell(spare=True)
+
     def close(self):
         """Has everything tidied up now, and waits for it."""
         if not self._popen.stdin.closed:
