@@ -315,6 +315,11 @@ static void api_version_is_checked(void)
 		  "is not a version");
 	CHECK_HAS(problems_of("apiVersion: \"\"\nkind: X\nmetadata: {name: x}\n"),
 		  "is not a version");
+	char text[512];
+	snprintf(text, sizeof(text), "apiVersion: g%0253d/v1\nkind: X\nmetadata: {name: x}\n", 1);
+	CHECK_HAS(problems_of(text), "is not a version");
+	snprintf(text, sizeof(text), "apiVersion: g%0252d/v1\nkind: X\nmetadata: {name: x}\n", 1);
+	objects_of(text);
 	CHECK_HAS(problems_of("apiVersion: \"v1\\0\"\nkind: X\nmetadata: {name: x}\n"), "NUL byte");
 }
 
@@ -354,6 +359,14 @@ static void a_name_is_checked(void)
 		  "a.yaml:3: metadata.name: missing; expected the object's name");
 	CHECK_HAS(problems_of("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: 12\n"),
 		  "a.yaml:4: metadata.name: an integer; expected the object's name (quote it");
+}
+
+static void objects_without_a_name_are_no_duplicates(void)
+{
+	CHECK(!strstr(problems_of("apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n---\n"
+				  "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n"),
+		      "already defined"));
+	CHECK(problems.total == 2);
 }
 
 static void names_of_roles_may_hold_colons_and_capitals(void)
@@ -695,6 +708,7 @@ int main(void)
 	TEST(api_version_is_checked);
 	TEST(kind_is_checked);
 	TEST(a_name_is_checked);
+	TEST(objects_without_a_name_are_no_duplicates);
 	TEST(names_of_roles_may_hold_colons_and_capitals);
 	TEST(a_namespace_is_checked);
 	TEST(metadata_must_be_an_object);
