@@ -46,7 +46,7 @@ enum lp_code lp_body_unpack(struct slice packed, uint64_t bytes,
 {
 	uint8_t have[LP_SHA256_BYTES];
 
-	if (bytes == 0 || bytes > LP_OBJECT_BYTES)
+	if (bytes == 0 || bytes > (uint64_t)LP_OBJECT_BYTES)
 		return damaged("its length is impossible", err);
 	LP_TRY(lp_buf_reserve(json, bytes, err));
 	uint8_t *to = json->data + json->len;

@@ -59,8 +59,8 @@ LP_CHECKED enum lp_code lp_revision_add(struct revision_writer *writer,
 /*
  * Writes in one transaction: the revision (state accepted), its objects and bodies, the
  * accepted payload, the floor (floor.h) and, unless the source is pinned, the desired
- * revision of the source (state.h); a refusal of the same commit goes. LP_REJECTED: two objects with one key; both places
- * are named. On an error the store is as before.
+ * revision of the source (state.h); a refusal of the same commit goes. LP_REJECTED: two objects
+ * with one key; both places are named. On an error the store is as before.
  */
 LP_CHECKED enum lp_code lp_revision_commit(struct revision_writer *writer, int64_t accepted_s,
 					   int64_t *ret_id, struct err *err);

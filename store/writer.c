@@ -5,8 +5,6 @@
 #include "store/rows.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,14 +47,10 @@ static enum lp_code spool_open(struct revision_writer *w, struct err *err)
 	char path[LP_PATH_MAX + 8];
 
 	snprintf(path, sizeof(path), "%s-spool", w->db->path);
-	LP_AUTO(lp_close)
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || unlink(path) != 0)
+	errno = 0;
+	w->spool = fopen(path, "w+e");
+	if (!w->spool || unlink(path) != 0)
 		return spool_failed(w, "make", err);
-	w->spool = fdopen(fd, "r+");
-	if (!w->spool)
-		return lp_err_nomem(err, "the file of objects");
-	fd = -1; /* the stream's now */
 	return LP_OK;
 }
 
@@ -96,10 +90,10 @@ static enum lp_code within_limits(const struct revision *r, struct slice json, s
 	if (r->objects >= LP_OBJECTS_MAX)
 		return lp_err_set(err, LP_LIMIT, "a revision of more than %u objects",
 				  LP_OBJECTS_MAX);
-	if (json.len > LP_OBJECT_BYTES)
+	if (json.len > (size_t)LP_OBJECT_BYTES)
 		return lp_err_set(err, LP_LIMIT, "an object of more than %u bytes",
 				  LP_OBJECT_BYTES);
-	if (json.len > LP_REVISION_BYTES - r->bytes)
+	if (json.len > (uint64_t)LP_REVISION_BYTES - r->bytes)
 		return lp_err_set(err, LP_LIMIT, "a revision of more than %u bytes",
 				  LP_REVISION_BYTES);
 	return LP_OK;
@@ -300,7 +294,7 @@ static enum lp_code insert_objects(struct revision_writer *w, struct err *err)
 				       "name, version, scope, stage, wave, kind_order, file, line, "
 				       "body) VALUES (?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 				       "(SELECT id FROM body WHERE source = ?1 AND digest = ?))");
-	struct stored_object object;
+	struct stored_object object = {0};
 	uint32_t json_bytes = 0;
 
 	rewind(w->spool);

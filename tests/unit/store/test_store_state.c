@@ -182,6 +182,22 @@ static void a_refused_tip_is_remembered_and_counted(void)
 	CHECK_STR(got.verdict, "rollback");
 }
 
+static void a_tip_that_is_accepted_is_refused_no_more(void)
+{
+	struct revision r = make_revision("site", 5);
+	struct stored_refusal refusal = make_refusal(0), got;
+
+	start();
+	memcpy(refusal.tip, r.commit, sizeof(refusal.tip));
+	CHECK_OK(lp_refusal_put(db, "site", &refusal, &err));
+	CHECK_OK(lp_refusal_put(db, "other", &refusal, &err));
+	accept_revision("site", 4, 1, 1);
+	CHECK_OK(lp_refusal_get(db, "site", refusal.tip, &got, &err));
+	accept_revision("site", 5, 1, 1);
+	CHECK(lp_refusal_get(db, "site", refusal.tip, &got, &err) == LP_NOT_FOUND);
+	CHECK_OK(lp_refusal_get(db, "other", refusal.tip, &got, &err));
+}
+
 static void only_the_newest_refusals_are_kept(void)
 {
 	struct stored_refusal first = make_refusal(0), second = make_refusal(1), r;
@@ -280,6 +296,7 @@ int main(void)
 	TEST(a_long_error_is_cut);
 	TEST(an_intent_is_there_until_it_is_cleared);
 	TEST(a_refused_tip_is_remembered_and_counted);
+	TEST(a_tip_that_is_accepted_is_refused_no_more);
 	TEST(only_the_newest_refusals_are_kept);
 	TEST(kinds_are_replaced_only_when_they_differ);
 	TEST(too_many_kinds_or_one_twice_change_nothing);
