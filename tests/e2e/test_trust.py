@@ -110,7 +110,8 @@ def test_a_signature_that_does_not_fit_is_refused(device, alteration):
 
 
 def test_a_commit_that_no_git_writes_is_malformed(device):
-    data = unsigned_commit(device).replace(b"\ncommitter ", b"\ntree " + b"0" * 40 + b"\ncommitter ")
+    second_tree = b"\ntree " + b"0" * 40 + b"\ncommitter "
+    data = unsigned_commit(device).replace(b"\ncommitter ", second_tree)
     with nothing_changes(device, files(device, "2")):
         commit = device.repo.commit_raw(sign_elsewhere(device, data, device.key))
         refused(device, commit, "malformed")
