@@ -8,7 +8,8 @@
 #define SETTLE_POLL_MS 250
 #define DELETING_MS    2000 /* an object that is being deleted mostly takes seconds */
 
-/* Strict: a duplicate or unknown field is an error with its path, not a warning that nobody reads. */
+/* Strict: a duplicate or unknown field is an error with its path, not a warning that nobody reads.
+ */
 #define QUERY "?fieldManager=" LP_FIELD_MANAGER "&force=true&fieldValidation=Strict"
 
 static void resolve(struct job *job);
@@ -16,15 +17,13 @@ static void resolve(struct job *job);
 static void unknown_kind(struct job *job)
 {
 	const struct object_key *key = &job->step.key;
-	const struct api_kind *other =
-		lp_api_find(&job->cluster->table, key->group, "", key->kind);
+	const struct api_kind *other = lp_api_find(&job->cluster->table, key->group, "", key->kind);
 	const char *slash = key->group[0] ? "/" : "";
 
 	if (other)
-		lp_job_failed(job, LP_NOT_FOUND,
-			      "no version %s of %s in %s: the cluster serves %s", key->version,
-			      key->kind, key->group[0] ? key->group : "the core group",
-			      other->version);
+		lp_job_failed(job, LP_NOT_FOUND, "no version %s of %s in %s: the cluster serves %s",
+			      key->version, key->kind,
+			      key->group[0] ? key->group : "the core group", other->version);
 	else
 		lp_job_failed(job, LP_NOT_FOUND,
 			      "no kind %s in %s%s%s: its CRD is neither in the revision nor in "
@@ -131,8 +130,10 @@ static void patch(struct job *job, const struct api_kind *kind)
 	struct err err;
 
 	if (!(kind->verbs & VERB_PATCH)) {
-		lp_job_failed(job, LP_REJECTED, "%s cannot be applied: the API server has no patch "
-			      "for it", kind->kind);
+		lp_job_failed(job, LP_REJECTED,
+			      "%s cannot be applied: the API server has no patch "
+			      "for it",
+			      kind->kind);
 		return;
 	}
 	if (!set_namespace(job, kind))

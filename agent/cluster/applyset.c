@@ -106,8 +106,8 @@ static enum lp_code add_word(struct applyset *set, struct words *words, const ch
 	return LP_OK;
 }
 
-enum lp_code lp_applyset_add(struct applyset *set, const struct object_key *key,
-			     const char *own_ns, struct err *err)
+enum lp_code lp_applyset_add(struct applyset *set, const struct object_key *key, const char *own_ns,
+			     struct err *err)
 {
 	char kind[LP_KIND_MAX + LP_GROUP_MAX];
 
@@ -194,11 +194,12 @@ enum lp_code lp_applyset_check(const struct metadata *parent, const char *id, st
 				  (int)(tooling.len < 100 ? tooling.len : 100),
 				  (const char *)tooling.data);
 	if (label.len && !lp_skim_is(label, id))
-		return lp_err_set(err, LP_CONFIG,
-				  "ConfigMap %s/%s has the label " LP_APPLYSET_ID_LABEL
-				  "=%.*s, but its id is %s: it was copied from elsewhere; remove it",
-				  parent->ns, parent->name, (int)(label.len < 100 ? label.len : 100),
-				  (const char *)label.data, id);
+		return lp_err_set(
+			err, LP_CONFIG,
+			"ConfigMap %s/%s has the label " LP_APPLYSET_ID_LABEL
+			"=%.*s, but its id is %s: it was copied from elsewhere; remove it",
+			parent->ns, parent->name, (int)(label.len < 100 ? label.len : 100),
+			(const char *)label.data, id);
 	return LP_OK;
 }
 
@@ -220,8 +221,8 @@ enum lp_code lp_applyset_write(const struct applyset *set, const char *ns, struc
 			     "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
 			     "\"name\":\"%s\",\"namespace\":\"%s\","
 			     "\"labels\":{\"" LP_APPLYSET_ID_LABEL "\":\"%s\"},"
-			     "\"annotations\":{\"" LP_APPLYSET_TOOLING "\":\"" TOOL "/v" LIMPET_VERSION
-			     "\"",
+			     "\"annotations\":{\"" LP_APPLYSET_TOOLING "\":\"" TOOL
+			     "/v" LIMPET_VERSION "\"",
 			     lp_applyset_parent(set->source, name), ns,
 			     lp_applyset_source_id(set->source, ns, id)));
 	LP_TRY(write_list(LP_APPLYSET_KINDS, &set->kinds, out, err));

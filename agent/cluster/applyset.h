@@ -10,10 +10,10 @@
 #include "agent/cluster/metadata.h"
 #include "platform/arena.h"
 
-#define LP_APPLYSET_ID_LABEL	  "applyset.kubernetes.io/id"
-#define LP_APPLYSET_TOOLING	  "applyset.kubernetes.io/tooling"
-#define LP_APPLYSET_KINDS	  "applyset.kubernetes.io/contains-group-kinds"
-#define LP_APPLYSET_NAMESPACES	  "applyset.kubernetes.io/additional-namespaces"
+#define LP_APPLYSET_ID_LABEL      "applyset.kubernetes.io/id"
+#define LP_APPLYSET_TOOLING       "applyset.kubernetes.io/tooling"
+#define LP_APPLYSET_KINDS         "applyset.kubernetes.io/contains-group-kinds"
+#define LP_APPLYSET_NAMESPACES    "applyset.kubernetes.io/additional-namespaces"
 #define LP_APPLYSET_PARENT_PREFIX "limpet-"
 
 /* Sorted words without duplicates. */
@@ -26,7 +26,7 @@ struct words {
 struct applyset {
 	char source[LP_SOURCE_NAME_MAX];
 	struct arena arena;
-	struct words kinds;	 /* "Deployment.apps", "ConfigMap" */
+	struct words kinds;      /* "Deployment.apps", "ConfigMap" */
 	struct words namespaces; /* without the parent's own */
 };
 
@@ -38,16 +38,15 @@ const char *lp_applyset_id(const char *name, const char *ns, const char *kind, c
 
 /* The name of the parent of a source, "limpet-site", and its id. Returns to. */
 const char *lp_applyset_parent(const char *source, char to[LP_NAME_MAX]);
-const char *lp_applyset_source_id(const char *source, const char *ns,
-				  char to[LP_APPLYSET_ID_MAX]);
+const char *lp_applyset_source_id(const char *source, const char *ns, char to[LP_APPLYSET_ID_MAX]);
 
 /* Adds the kind of key and its namespace, unless that is own_ns. LP_REJECTED: no name; LP_LIMIT. */
 LP_CHECKED enum lp_code lp_applyset_add(struct applyset *set, const struct object_key *key,
 					const char *own_ns, struct err *err);
 
 /* Adds what a parent says already, so that nothing is lost. Errors as lp_applyset_add. */
-LP_CHECKED enum lp_code lp_applyset_add_parent(struct applyset *set,
-					       const struct metadata *parent, struct err *err);
+LP_CHECKED enum lp_code lp_applyset_add_parent(struct applyset *set, const struct metadata *parent,
+					       struct err *err);
 
 /* Whether the parent says exactly this. */
 bool lp_applyset_same(const struct applyset *set, const struct metadata *parent);

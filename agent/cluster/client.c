@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-#define CHECK_MS      60000
-#define CONNECT_MS    10000 /* the API server is near; what hangs is not worth more */
-#define STALL_MS      45000 /* its own cap for a write is 34 s */
-#define CONNECTIONS   1	    /* one HTTP/2 connection carries all steps */
+#define CHECK_MS    60000
+#define CONNECT_MS  10000 /* the API server is near; what hangs is not worth more */
+#define STALL_MS    45000 /* its own cap for a write is 34 s */
+#define CONNECTIONS 1     /* one HTTP/2 connection carries all steps */
 
 static enum lp_code make(const struct kubeconfig *config, struct http **ret, struct err *err)
 {

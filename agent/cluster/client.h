@@ -10,9 +10,9 @@
 
 struct client {
 	char path[LP_PATH_MAX], context[LP_NAME_MAX];
-	struct http *http;	 /* owned; NULL: not open */
+	struct http *http;       /* owned; NULL: not open */
 	char server[LP_URL_MAX]; /* "https://127.0.0.1:6443" */
-	char user[LP_NAME_MAX];	 /* its name in the kubeconfig, for messages */
+	char user[LP_NAME_MAX];  /* its name in the kubeconfig, for messages */
 	struct file_stamp files[LP_KUBECONFIG_FILES];
 	unsigned file_count;
 	unsigned opened;    /* how often */

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-#define STALE_MS	5000  /* an unknown kind asks again at most this often */
+#define STALE_MS        5000  /* an unknown kind asks again at most this often */
 #define STALE_SETTLE_MS 200   /* while a CRD was just changed */
-#define SETTLE_MS	10000 /* so long may the server take to serve a changed CRD */
-#define OTHER_MS	20    /* how often to look whether another job's discovery is done */
+#define SETTLE_MS       10000 /* so long may the server take to serve a changed CRD */
+#define OTHER_MS        20    /* how often to look whether another job's discovery is done */
 
 static const char *const documents[] = {"/api", "/apis"};
 

@@ -21,8 +21,7 @@ static const char *keep(struct api_table *table, const char *before, const char 
 	return lp_arena_str(&table->arena, text);
 }
 
-static enum lp_code add_kind(struct api_table *table, const struct api_kind *kind,
-			     struct err *err)
+static enum lp_code add_kind(struct api_table *table, const struct api_kind *kind, struct err *err)
 {
 	struct api_kind *last = table->last;
 
@@ -92,8 +91,7 @@ static enum lp_code add_resource(const struct adding *a, struct slice kind_text,
 	char kind[LP_KIND_MAX], plural[LP_KIND_MAX];
 
 	if (!lp_skim_name(kind_text, kind, sizeof(kind)) || !kind[0] ||
-	    !lp_skim_name(plural_text, plural, sizeof(plural)) || !plural[0] ||
-	    is_there(a, kind))
+	    !lp_skim_name(plural_text, plural, sizeof(plural)) || !plural[0] || is_there(a, kind))
 		return LP_OK;
 	return add_kind(a->table,
 			&(struct api_kind){.group = a->group,
@@ -107,21 +105,20 @@ static enum lp_code add_resource(const struct adding *a, struct slice kind_text,
 }
 
 /* One entry of APIGroupDiscoveryList.items[].versions[]. */
-static enum lp_code add_version(struct adding *a, struct slice entry, struct err *err)
+static enum lp_code add_version(struct api_table *table, const char *group, bool preferred,
+				struct slice entry, struct err *err)
 {
 	char version[LP_VERSION_MAX];
+	const struct adding a = {table, group, version, preferred, table->last};
 	struct skim_iter it = lp_skim_iter(lp_skim_get(entry, "resources"));
 
 	if (!lp_skim_name(lp_skim_get(entry, "version"), version, sizeof(version)))
 		return LP_OK;
-	a->version = version;
-	a->before = a->table->last;
 	while (lp_skim_next(&it))
-		LP_TRY(add_resource(a, lp_skim_at(it.value, "responseKind", "kind", NULL),
+		LP_TRY(add_resource(&a, lp_skim_at(it.value, "responseKind", "kind", NULL),
 				    lp_skim_get(it.value, "resource"),
 				    lp_skim_is(lp_skim_get(it.value, "scope"), "Namespaced"),
 				    lp_skim_get(it.value, "verbs"), err));
-	a->preferred = false; /* the first version of a group is the preferred one */
 	return LP_OK;
 }
 
@@ -131,14 +128,14 @@ static enum lp_code add_aggregated(struct api_table *table, struct slice answer,
 	char group[LP_GROUP_MAX];
 
 	while (lp_skim_next(&groups)) {
-		struct adding a = {table, group, NULL, true, NULL};
 		struct slice name = lp_skim_at(groups.value, "metadata", "name", NULL);
 		/* the core group has no name at all */
 		if (!lp_skim_name(name, group, sizeof(group)) && name.len)
 			continue;
 		struct skim_iter versions = lp_skim_iter(lp_skim_get(groups.value, "versions"));
-		while (lp_skim_next(&versions))
-			LP_TRY(add_version(&a, versions.value, err));
+		/* the first version of a group is the preferred one */
+		for (bool first = true; lp_skim_next(&versions); first = false)
+			LP_TRY(add_version(table, group, first, versions.value, err));
 	}
 	return LP_OK;
 }
@@ -172,7 +169,7 @@ static enum lp_code add_old_group(struct api_table *table, struct slice entry, s
 	if (!lp_skim_name(lp_skim_get(entry, "name"), group, sizeof(group)))
 		return LP_OK;
 	lp_skim_name(lp_skim_at(entry, "preferredVersion", "version", NULL), preferred,
-		    sizeof(preferred));
+		     sizeof(preferred));
 	if (preferred[0])
 		LP_TRY(add_group(table, group, preferred, true, err));
 	while (lp_skim_next(&it))
@@ -222,8 +219,8 @@ enum lp_code lp_api_add(struct api_table *table, struct slice answer, bool *ret_
 enum lp_code lp_api_add_resources(struct api_table *table, const struct api_group *group,
 				  struct slice answer, struct err *err)
 {
-	struct adding a = {table, group->group, group->version, group->preferred,
-			   table->last};
+	const struct adding a = {table, group->group, group->version, group->preferred,
+				 table->last};
 	struct skim_iter it = lp_skim_iter(lp_skim_get(answer, "resources"));
 
 	if (!lp_skim_whole(answer) || !lp_skim_is(lp_skim_get(answer, "kind"), "APIResourceList"))

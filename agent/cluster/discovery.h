@@ -11,9 +11,9 @@
 #include "platform/arena.h"
 
 /* All three forms: a new server answers the first, 1.26 to 1.29 the second, an old one the last. */
-#define LP_ACCEPT_DISCOVERY                                                                        \
-	"application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"                    \
-	"application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,"               \
+#define LP_ACCEPT_DISCOVERY                                                          \
+	"application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"      \
+	"application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList," \
 	"application/json"
 
 struct api_kind {
@@ -51,9 +51,8 @@ LP_CHECKED enum lp_code lp_api_add(struct api_table *table, struct slice answer,
 				   bool *ret_aggregated, struct err *err);
 
 /* Adds an APIResourceList, the answer to /api/v1 or /apis/GROUP/VERSION. Errors as lp_api_add. */
-LP_CHECKED enum lp_code lp_api_add_resources(struct api_table *table,
-					     const struct api_group *group, struct slice answer,
-					     struct err *err);
+LP_CHECKED enum lp_code lp_api_add_resources(struct api_table *table, const struct api_group *group,
+					     struct slice answer, struct err *err);
 
 /* Adds the kinds of another table that are of the core group, or those that are not. LP_LIMIT. */
 LP_CHECKED enum lp_code lp_api_add_part(struct api_table *table, const struct api_table *from,

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define STEP_MS	       60000 /* of a step that names no time of its own */
+#define STEP_MS        60000 /* of a step that names no time of its own */
 #define RECOVER_MS     600000
 #define BACKOFF_MS     250
 #define BACKOFF_MAX_MS 30000
@@ -15,8 +15,8 @@
 
 static void (*const begin[STEP_KIND_COUNT])(struct job *job) = {
 	[STEP_CONNECT] = lp_connect_begin, [STEP_PARENT] = lp_parent_begin,
-	[STEP_APPLY] = lp_apply_begin,	   [STEP_WAIT] = lp_wait_begin,
-	[STEP_PRUNE] = lp_prune_begin,	   [STEP_RECOVER] = lp_recover_begin,
+	[STEP_APPLY] = lp_apply_begin,     [STEP_WAIT] = lp_wait_begin,
+	[STEP_PRUNE] = lp_prune_begin,     [STEP_RECOVER] = lp_recover_begin,
 	[STEP_KINDS] = lp_kinds_begin,
 };
 
@@ -240,16 +240,15 @@ void lp_job_again(struct job *job)
 	struct cluster *cluster = job->cluster;
 	struct err err = {0};
 
-	if ((!cluster->client.http || lp_client_aged(&cluster->client)) &&
-	    !reopen(cluster, &err) && !cluster->client.http) {
+	if ((!cluster->client.http || lp_client_aged(&cluster->client)) && !reopen(cluster, &err) &&
+	    !cluster->client.http) {
 		cannot_open(job, &err);
 		return;
 	}
 	send_request(job);
 }
 
-void lp_job_send(struct job *job, const struct job_request *request,
-		 void (*then)(struct job *job))
+void lp_job_send(struct job *job, const struct job_request *request, void (*then)(struct job *job))
 {
 	job->request = *request;
 	job->then = then;
@@ -403,10 +402,17 @@ void lp_job_start(struct cluster *cluster, const struct step *step)
 	*job = (struct job){.cluster = cluster, .busy = true, .step = *step, .url = url};
 	job->event.retry_after_ms = -1;
 	job->begun_ms = lp_boot_ms();
-	job->until_ms = job->begun_ms + (step->timeout_ms ? step->timeout_ms : default_ms(step->kind));
+	job->until_ms =
+		job->begun_ms + (step->timeout_ms ? step->timeout_ms : default_ms(step->kind));
 	cluster->busy++;
 	begin[step->kind](job);
 	job->step.body = (struct slice){0};
+}
+
+enum lp_code lp_jobs_new(struct cluster *cluster, struct err *err)
+{
+	cluster->jobs = calloc(cluster->setup.concurrency, sizeof(*cluster->jobs));
+	return cluster->jobs ? LP_OK : lp_err_nomem(err, "jobs");
 }
 
 void lp_jobs_free(struct cluster *cluster)

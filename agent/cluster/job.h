@@ -27,24 +27,25 @@ struct cluster {
 	struct channel *channel; /* borrowed */
 	struct client client;
 	struct job *jobs; /* owned; setup.concurrency of them */
-	unsigned busy;	  /* jobs under way */
+	unsigned busy;    /* jobs under way */
 
-	struct api_table table;	     /* what is served */
-	char etags[2][LP_ETAG_MAX];	     /* of /api and /apis */
-	struct job *discovering;     /* who is asking for it now */
-	struct api_table fresh;	     /* what that job has so far */
+	struct api_table table;     /* what is served */
+	char etags[2][LP_ETAG_MAX]; /* of /api and /apis */
+	struct job *discovering;    /* who is asking for it now */
+	struct api_table fresh;     /* what that job has so far */
 	char fresh_etags[2][LP_ETAG_MAX];
-	int64_t discovered_ms;	     /* CLOCK_BOOTTIME; of the last good answer; 0 never */
-	int64_t crd_ms;		     /* CLOCK_BOOTTIME; when a CRD was last changed; 0 never */
+	int64_t discovered_ms; /* CLOCK_BOOTTIME; of the last good answer; 0 never */
+	int64_t crd_ms;        /* CLOCK_BOOTTIME; when a CRD was last changed; 0 never */
 
-	struct applyset set;	/* of the STEP_KINDS since the last STEP_PARENT */
-	bool set_used;		/* that one was done: the next STEP_KINDS begins another */
-	uint8_t parent_says[LP_SHA256_BYTES]; /* what the last parent in the cluster was written as */
+	struct applyset set; /* of the STEP_KINDS since the last STEP_PARENT */
+	bool set_used;       /* that one was done: the next STEP_KINDS begins another */
+	uint8_t parent_says[LP_SHA256_BYTES]; /* what the last parent in the cluster was written as
+					       */
 
 	char newest[LP_RESOURCE_VERSION_MAX]; /* of all answers: nothing later was seen */
-	unsigned failures;	/* answers in a row that did not come */
-	bool broken;		/* the channel cannot be written: the role ends */
-	struct err err;		/* why */
+	unsigned failures;                    /* answers in a row that did not come */
+	bool broken;                          /* the channel cannot be written: the role ends */
+	struct err err;                       /* why */
 };
 
 /* What a job asks for. NULL: not sent. */
@@ -52,51 +53,50 @@ struct job_request {
 	const char *method;
 	const char *accept;
 	const char *content_type;
-	const char *etag;     /* If-None-Match */
-	size_t max_bytes;     /* of the answer */
+	const char *etag; /* If-None-Match */
+	size_t max_bytes; /* of the answer */
 };
 
 struct job {
 	struct cluster *cluster; /* borrowed */
-	bool busy;
-	struct step step;   /* without its body, which is in `body` */
-	struct event event; /* what will be told */
+	struct step step;        /* without its body, which is in `body` */
+	struct event event;      /* what will be told */
 	void (*then)(struct job *job);
+	int64_t begun_ms; /* CLOCK_BOOTTIME; of the step */
+	int64_t until_ms; /* CLOCK_BOOTTIME; the step's deadline */
+	int64_t wake_ms;  /* CLOCK_BOOTTIME; when then is called without an answer; 0: not */
+	bool busy;
+	bool reloaded; /* the kubeconfig was read again for this step */
+	bool looked;   /* wait: the CRD itself was looked at; parent: the namespace was made */
 
 	/* the request on its way, or the last one */
+	bool answered;
+	bool new_connection;
+	unsigned opened; /* client.opened when it was sent */
+	unsigned tries;  /* of this request */
 	struct job_request request;
-	struct buf url;	 /* begins with the path; the server's address is put before it */
+	struct buf url;  /* begins with the path; the server's address is put before it */
 	struct buf body; /* owned; of APPLY: the object with its label */
 	struct http_header headers[3];
 	struct http_call *call;
-	unsigned opened; /* client.opened when it was sent */
-	unsigned tries;	 /* of this request */
 
 	/* its answer */
-	bool answered;
 	struct err result;
 	int status;
 	int64_t retry_after_ms;
-	bool new_connection;
 	struct buf answer;
 	char etag[LP_ETAG_MAX];
-
-	int64_t wake_ms;  /* CLOCK_BOOTTIME; when then is called without an answer; 0: not */
-	int64_t until_ms; /* CLOCK_BOOTTIME; the step's deadline */
-	bool reloaded;	  /* the kubeconfig was read again for this step */
 
 	/* of single step kinds */
 	void (*after_discovery)(struct job *job);
 	const struct api_group *group; /* connect: which of an old server's groups is asked for */
-	unsigned document;	       /* connect: 0 /api, 1 /apis */
-	int64_t sent_s;		       /* apply: wall clock when it was sent */
-	char newest[LP_RESOURCE_VERSION_MAX]; /* apply: cluster->newest then */
-	unsigned conflicts;	       /* apply, prune */
-	int64_t begun_ms;	       /* CLOCK_BOOTTIME; of the step */
-	bool looked;		       /* wait: the CRD itself was looked at; parent: namespace made */
-	struct slice kinds;	       /* recover: what is left of the parent's list; in body */
+	unsigned document;             /* connect: 0 /api, 1 /apis */
+	unsigned conflicts;            /* apply, prune, recover: how often it was begun again */
+	int64_t sent_s;                /* apply: wall clock when it was sent */
+	char newest[LP_RESOURCE_VERSION_MAX];     /* apply: cluster->newest then */
+	struct slice kinds;                       /* recover: what is left of the parent's list */
 	char listing[LP_KIND_MAX + LP_GROUP_MAX]; /* recover: the kind at hand */
-	unsigned found;		       /* recover */
+	unsigned found;                           /* recover: objects told */
 };
 
 /* Takes a step; a job must be free. step->body is copied. */
@@ -108,6 +108,10 @@ void lp_jobs_move(struct cluster *cluster);
 /* When the next job wants to be called; INT64_MAX: none. CLOCK_BOOTTIME. */
 int64_t lp_jobs_wake_ms(const struct cluster *cluster);
 
+/* Makes room for setup.concurrency jobs; LP_INTERNAL. lp_jobs_free ends what is under way. */
+LP_CHECKED enum lp_code lp_jobs_new(struct cluster *cluster, struct err *err);
+
+/* Ends what is under way without telling it; none is fine. */
 void lp_jobs_free(struct cluster *cluster);
 
 /* --- for the steps --- */
@@ -116,8 +120,7 @@ void lp_jobs_free(struct cluster *cluster);
 struct buf *lp_job_url(struct job *job);
 
 /* Sends a request for job->url (a path) with job->body; then() is called with its answer. */
-void lp_job_send(struct job *job, const struct job_request *request,
-		 void (*then)(struct job *job));
+void lp_job_send(struct job *job, const struct job_request *request, void (*then)(struct job *job));
 
 /* The same request once more. */
 void lp_job_again(struct job *job);
@@ -125,7 +128,8 @@ void lp_job_again(struct job *job);
 /* then() in ms milliseconds; past the step's deadline the job is to be tried again instead. */
 void lp_job_later(struct job *job, int64_t ms, void (*then)(struct job *job));
 
-/* Three ways to end, after which the job is another's; the text goes behind what is in event.message. */
+/* Three ways to end, after which the job is another's; the text goes behind what is in
+ * event.message. */
 void lp_job_done(struct job *job, enum outcome outcome);
 void lp_job_failed(struct job *job, enum lp_code code, const char *fmt, ...) LP_PRINTF(3, 4);
 void lp_job_retry(struct job *job, enum lp_code code, int64_t after_ms, const char *fmt, ...)
@@ -143,6 +147,7 @@ bool lp_job_ok(const struct job *job);
 
 /* --- each in its own file --- */
 
+/* STEP_CONNECT: asks which kinds are served and tells them. */
 void lp_connect_begin(struct job *job);
 /* Asks again which kinds are served, then calls then(); a failure ends the job. */
 void lp_connect_discover(struct job *job, void (*then)(struct job *job));
@@ -153,10 +158,21 @@ bool lp_connect_settling(const struct cluster *cluster);
 /* Tells the kinds that `which` (NULL: all) lets pass. */
 void lp_connect_tell(struct job *job, bool (*which)(const struct job *, const struct api_kind *));
 
+/* Each begins a step that job->step holds, and sees to it that the job ends some time. */
 void lp_apply_begin(struct job *job);
+
+/* As lp_apply_begin; body is not used by it and the ones below. */
 void lp_wait_begin(struct job *job);
+
+/* As lp_wait_begin. */
 void lp_prune_begin(struct job *job);
+
+/* As lp_wait_begin; ends at once. */
 void lp_kinds_begin(struct job *job);
+
+/* As lp_wait_begin. */
 void lp_parent_begin(struct job *job);
+
+/* As lp_wait_begin; tells EVENT_FOUND meanwhile. */
 void lp_recover_begin(struct job *job);
 #endif

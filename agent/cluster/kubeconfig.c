@@ -126,10 +126,9 @@ static enum lp_code read_named(struct reading *r, const struct jval *v, struct b
 	const char *name = lp_json_str(v), *slash = strrchr(r->path, '/');
 	char path[LP_PATH_MAX];
 
-	int n = *name == '/' || !slash
-			? snprintf(path, sizeof(path), "%s", name)
-			: snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - r->path), r->path,
-				   name);
+	int n = *name == '/' || !slash ? snprintf(path, sizeof(path), "%s", name)
+				       : snprintf(path, sizeof(path), "%.*s/%s",
+						  (int)(slash - r->path), r->path, name);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return complain(r, v, "the path is too long");
 	LP_TRY(remember(r->ret, path, r->err));
@@ -216,7 +215,8 @@ static void trim(struct buf *b)
 
 static enum lp_code read_token(struct reading *r, const struct jval *user)
 {
-	const struct jval *file = lp_json_get(user, "tokenFile"), *text = lp_json_get(user, "token");
+	const struct jval *file = lp_json_get(user, "tokenFile"),
+			  *text = lp_json_get(user, "token");
 	struct buf *token = &r->ret->token;
 
 	*token = LP_BUF(LP_CREDENTIAL_BYTES);
@@ -242,7 +242,8 @@ static enum lp_code read_user(struct reading *r, const char *name)
 {
 	static const char *const refused[][2] = {
 		{"exec", "limpet starts no programs; use a client certificate, token or tokenFile"},
-		{"auth-provider", "limpet has no plugins; use a client certificate, token or tokenFile"},
+		{"auth-provider",
+		 "limpet has no plugins; use a client certificate, token or tokenFile"},
 		{"username", "no Kubernetes since 1.19 takes user and password; use a token"},
 		{"password", "no Kubernetes since 1.19 takes user and password; use a token"},
 		{"as", "limpet does not impersonate; give its own user the rights"},

@@ -24,9 +24,9 @@ struct file_stamp {
 
 struct kubeconfig {
 	char server[LP_URL_MAX]; /* "https://127.0.0.1:6443", without a slash at the end */
-	char user[LP_NAME_MAX];	 /* the kubeconfig's name of the user */
-	char proxy[LP_URL_MAX];	 /* "" none */
-	struct buf ca_pem;	 /* empty: the system's */
+	char user[LP_NAME_MAX];  /* the kubeconfig's name of the user */
+	char proxy[LP_URL_MAX];  /* "" none */
+	struct buf ca_pem;       /* empty: the system's */
 	struct buf cert_pem, key_pem;
 	struct buf token; /* without white space around it */
 	struct file_stamp files[LP_KUBECONFIG_FILES];

@@ -5,8 +5,8 @@
 #include "platform/limits.h"
 
 /* kubeconfig */
-#define LP_KUBECONFIG_BYTES  (1u * LP_MIB) /* the file */
-#define LP_KUBECONFIG_MEMORY (8u * LP_MIB) /* its tree, until it is read */
+#define LP_KUBECONFIG_BYTES  (1u * LP_MIB)   /* the file */
+#define LP_KUBECONFIG_MEMORY (8u * LP_MIB)   /* its tree, until it is read */
 #define LP_CREDENTIAL_BYTES  (256u * LP_KIB) /* one CA, certificate, key or token */
 
 /* discovery */
@@ -16,13 +16,14 @@
 #define LP_DISCOVERY_GROUPS 1024u /* group-versions asked one by one of an old server */
 
 /* answers */
-#define LP_ANSWER_BYTES	  (2u * LP_MIB)	 /* metadata of one object: at most what is stored of it */
-#define LP_PAGE_OBJECTS	  50u		 /* of a LIST */
-#define LP_PAGE_BYTES	  (16u * LP_MIB) /* one page; 50 objects of 1-3 KiB */
-#define LP_CONTINUE_BYTES 4096u		 /* a continue token */
+#define LP_ANSWER_BYTES   (2u * LP_MIB)  /* metadata of one object: at most what is stored of it */
+#define LP_PAGE_OBJECTS   50u            /* of a LIST */
+#define LP_PAGE_BYTES     (16u * LP_MIB) /* one page; 50 objects of 1-3 KiB */
+#define LP_CONTINUE_BYTES 4096u          /* a continue token */
 
 /* ApplySet parent */
-#define LP_APPLYSET_MEMORY (256u * LP_KIB) /* kinds and namespaces together; annotations hold as much */
+#define LP_APPLYSET_MEMORY \
+	(256u * LP_KIB) /* kinds and namespaces together; annotations hold as much */
 
 /* the role */
 #define LP_CONCURRENCY_MAX 16u

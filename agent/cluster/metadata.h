@@ -12,16 +12,15 @@
 #define LP_APPLYSET_ID_MAX 64 /* "applyset-", 43 characters, "-v1" and a NUL: 56 */
 
 /* Asks for metadata alone; a Status (an error) comes as it is. */
-#define LP_ACCEPT_METADATA "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-#define LP_ACCEPT_METADATA_LIST \
-	"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+#define LP_ACCEPT_METADATA      "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+#define LP_ACCEPT_METADATA_LIST "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 struct metadata {
 	char ns[LP_NAME_MAX], name[LP_NAME_MAX];
 	char uid[LP_STEP_UID];
 	struct live live;
 	int64_t applied_s; /* server's wall clock; the time of our managedFields entry; 0 none */
-	bool deleting;	   /* deletionTimestamp is set */
+	bool deleting;     /* deletionTimestamp is set */
 	struct slice labels, annotations; /* objects, as written; borrowed from the answer */
 };
 

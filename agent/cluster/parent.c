@@ -10,9 +10,9 @@
 #include <string.h>
 
 #define QUERY "?fieldManager=" LP_FIELD_MANAGER "-applyset&force=true"
-#define APPLY \
-	(&(struct job_request){.method = "PATCH", \
-			       .accept = LP_ACCEPT_METADATA, \
+#define APPLY                                                                  \
+	(&(struct job_request){.method = "PATCH",                              \
+			       .accept = LP_ACCEPT_METADATA,                   \
 			       .content_type = "application/apply-patch+yaml", \
 			       .max_bytes = LP_ANSWER_BYTES})
 
@@ -89,7 +89,8 @@ static void make_namespace(struct job *job)
 	    lp_buf_str(url, QUERY, &err) != LP_OK ||
 	    lp_buf_printf(&job->body, &err,
 			  "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":"
-			  "\"%s\"}}", ns) != LP_OK) {
+			  "\"%s\"}}",
+			  ns) != LP_OK) {
 		lp_job_error(job, &err);
 		return;
 	}
@@ -113,8 +114,7 @@ static void write_parent(struct job *job)
 	lp_buf_free(&job->body);
 	job->body = LP_BUF(2 * LP_APPLYSET_MEMORY);
 	if (lp_applyset_write(&cluster->set, cluster->setup.ns, &job->body, &err) != LP_OK ||
-	    parent_path(job, &err) != LP_OK ||
-	    lp_buf_str(&job->url, QUERY, &err) != LP_OK) {
+	    parent_path(job, &err) != LP_OK || lp_buf_str(&job->url, QUERY, &err) != LP_OK) {
 		lp_job_error(job, &err);
 		return;
 	}

@@ -277,7 +277,7 @@ static void count_success(struct plan *plan, const struct event *event)
 	unsigned *const counts[OUTCOME_COUNT] = {
 		[OUTCOME_CREATED] = &r->created,     [OUTCOME_CONFIGURED] = &r->configured,
 		[OUTCOME_UNCHANGED] = &r->unchanged, [OUTCOME_PRUNED] = &r->pruned,
-		[OUTCOME_GONE] = &r->gone,	     [OUTCOME_KEPT] = &r->kept,
+		[OUTCOME_GONE] = &r->gone,           [OUTCOME_KEPT] = &r->kept,
 	};
 
 	if (event->outcome < OUTCOME_COUNT && counts[event->outcome])
@@ -333,7 +333,8 @@ enum plan_verdict lp_plan_event(struct plan *plan, const struct event *event, in
 		return PLAN_STRANGE;
 	*ret_kind = item->kind;
 	*ret_object = object_of(item);
-	if (event->kind == EVENT_RETRY && (is_away(event) || item->tries + 1 < plan->policy.tries)) {
+	if (event->kind == EVENT_RETRY &&
+	    (is_away(event) || item->tries + 1 < plan->policy.tries)) {
 		put_off(plan, item, event, now_ms);
 		return PLAN_AGAIN;
 	}

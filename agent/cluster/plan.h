@@ -44,17 +44,17 @@ struct plan_reader {
 struct plan_policy {
 	char source[LP_SOURCE_NAME_MAX];
 	char default_ns[LP_NAME_MAX];
-	bool prune;	    /* may anything be deleted at all */
+	bool prune;         /* may anything be deleted at all */
 	bool incomplete;    /* the revision is not all that its author wrote: nothing is deleted */
 	bool allow_empty;   /* a revision without objects may delete everything */
 	unsigned in_flight; /* steps at once: 1 to LP_PLAN_ITEMS */
-	unsigned tries;	    /* of one object, when it is the object that is not ready */
+	unsigned tries;     /* of one object, when it is the object that is not ready */
 	int64_t step_ms;    /* the time of a step; 0: the role's default */
 };
 
 enum plan_phase {
 	PLAN_WIDEN_KINDS, /* the kinds and namespaces of before and after */
-	PLAN_WIDEN,	  /* ... into the parent */
+	PLAN_WIDEN,       /* ... into the parent */
 	PLAN_APPLY,
 	PLAN_PRUNE,
 	PLAN_SHRINK_KINDS,
@@ -68,9 +68,10 @@ struct plan_result {
 	unsigned unknown; /* their kind is not there (yet) */
 	unsigned refused; /* by the API server, or tried often enough */
 	unsigned pruned, gone, kept, prune_refused;
-	bool complete;		/* nothing unknown or refused, and all is pruned that had to be */
-	const char *not_pruned; /* why nothing was deleted; NULL when it was, or there was no cause */
-	struct err stopped;	/* code LP_OK, or why the plan ended before its first apply */
+	bool complete; /* nothing unknown or refused, and all is pruned that had to be */
+	const char
+		*not_pruned; /* why nothing was deleted; NULL when it was, or there was no cause */
+	struct err stopped;  /* code LP_OK, or why the plan ended before its first apply */
 };
 
 struct plan_item {
@@ -86,15 +87,15 @@ struct plan {
 	struct plan_policy policy;
 	struct plan_reader reader;
 	enum plan_phase phase;
-	bool entered;		  /* the phase's walk has begun */
-	bool ahead_there, ended;  /* an object was read that must wait; the walk has no more */
+	bool entered;            /* the phase's walk has begun */
+	bool ahead_there, ended; /* an object was read that must wait; the walk has no more */
 	struct plan_object ahead;
-	enum stage stage;	  /* of the objects under way */
+	enum stage stage; /* of the objects under way */
 	bool any_desired;
 	struct plan_item items[LP_PLAN_ITEMS];
 	uint64_t last_id;
 	int64_t not_before_ms; /* CLOCK_BOOTTIME; the API server is away until then */
-	bool away;	       /* it did not answer, or asked to be left alone, last time */
+	bool away;             /* it did not answer, or asked to be left alone, last time */
 	struct plan_result result;
 };
 

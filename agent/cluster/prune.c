@@ -81,18 +81,21 @@ static bool is_kept(struct job *job, const struct metadata *m)
 		snprintf(message, size, "somebody has made it again since (uid %s, not %s)", m->uid,
 			 step->uid);
 	else if (!lp_skim_is(label, id))
-		snprintf(message, size, "it is not ours (any more): its label " LP_PART_OF_LABEL
-			 " is %.*s, not \"%s\"", label.len ? (int)label.len : 7,
+		snprintf(message, size,
+			 "it is not ours (any more): its label " LP_PART_OF_LABEL
+			 " is %.*s, not \"%s\"",
+			 label.len ? (int)label.len : 7,
 			 label.len ? (const char *)label.data : "missing", id);
 	else if (keeper)
 		snprintf(message, size, "its annotation %s says so", keeper);
 	else if (is_precious(&step->key))
-		snprintf(message, size,
-			 "limpet deletes no Namespace, CustomResourceDefinition, PersistentVolume or "
-			 "PersistentVolumeClaim: what is in it would be lost. By hand: kubectl delete "
-			 "%s %s%s%s",
-			 job->event.resource, step->key.name, step->key.ns[0] ? " -n " : "",
-			 step->key.ns);
+		snprintf(
+			message, size,
+			"limpet deletes no Namespace, CustomResourceDefinition, PersistentVolume or "
+			"PersistentVolumeClaim: what is in it would be lost. By hand: kubectl delete "
+			"%s %s%s%s",
+			job->event.resource, step->key.name, step->key.ns[0] ? " -n " : "",
+			step->key.ns);
 	else
 		return false;
 	return true;
@@ -111,16 +114,17 @@ static void deleted(struct job *job)
 }
 
 /* job->url is still the object's. */
-static void delete(struct job *job, const struct metadata *m)
+static void delete (struct job *job, const struct metadata *m)
 {
 	struct err err;
 
 	lp_buf_free(&job->body);
 	job->body = LP_BUF(1024);
-	if (lp_buf_printf(&job->body, &err,
-			  "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
-			  "\"preconditions\":{\"uid\":\"%s\"},\"propagationPolicy\":\"Background\"}",
-			  m->uid) != LP_OK) {
+	if (lp_buf_printf(
+		    &job->body, &err,
+		    "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
+		    "\"preconditions\":{\"uid\":\"%s\"},\"propagationPolicy\":\"Background\"}",
+		    m->uid) != LP_OK) {
 		lp_job_error(job, &err);
 		return;
 	}
@@ -155,7 +159,7 @@ static void judge(struct job *job)
 	else if (m.deleting)
 		lp_job_done(job, OUTCOME_PRUNED);
 	else
-		delete(job, &m);
+		delete (job, &m);
 }
 
 static void look(struct job *job)

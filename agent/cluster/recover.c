@@ -129,8 +129,7 @@ static void not_served(struct job *job)
 /* Takes the next kind off the parent's list; false at its end. */
 static bool take_kind(struct job *job)
 {
-	const uint8_t *comma =
-		job->kinds.len ? memchr(job->kinds.data, ',', job->kinds.len) : NULL;
+	const uint8_t *comma = job->kinds.len ? memchr(job->kinds.data, ',', job->kinds.len) : NULL;
 	size_t n = comma ? (size_t)(comma - job->kinds.data) : job->kinds.len;
 
 	if (!job->kinds.len)

@@ -78,14 +78,12 @@ static enum lp_code take_setup(struct cluster *cluster, struct err *err)
 		       cluster->setup.kubeconfig, err));
 	LP_TRY(lp_copy(cluster->client.context, sizeof(cluster->client.context),
 		       cluster->setup.context, err));
-	cluster->jobs = calloc(cluster->setup.concurrency, sizeof(*cluster->jobs));
-	return cluster->jobs ? LP_OK : lp_err_nomem(err, "jobs");
+	return lp_jobs_new(cluster, err);
 }
 
 static bool has_room(const struct cluster *cluster)
 {
-	return cluster->busy < cluster->setup.concurrency &&
-	       cluster->channel->out.len < OUT_BYTES;
+	return cluster->busy < cluster->setup.concurrency && cluster->channel->out.len < OUT_BYTES;
 }
 
 /* Starts the steps that have come, as far as there is room. */
@@ -167,8 +165,8 @@ static enum lp_code serve(struct cluster *cluster, struct err *err)
 
 int lp_cluster_role(struct channel *ch)
 {
-	LP_AUTO(cluster_free) struct cluster cluster = {
-		.channel = ch, .table = LP_API_TABLE, .fresh = LP_API_TABLE};
+	LP_AUTO(cluster_free)
+	struct cluster cluster = {.channel = ch, .table = LP_API_TABLE, .fresh = LP_API_TABLE};
 	struct err err = {0};
 
 	lp_applyset_free(&cluster.set);

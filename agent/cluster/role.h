@@ -7,8 +7,8 @@
 /*
  * Serves the channel: one CLUSTER_SETUP, then CLUSTER_STEPs, answered by CLUSTER_EVENTs, until the
  * other end closes it. At most setup.concurrency steps are under way; further frames wait in the
- * socket, so the sender may be ahead. Returns the exit code: 0 when the channel was closed, 1 after an
- * error, which was logged. The API server being away is none.
+ * socket, so the sender may be ahead. Returns the exit code: 0 when the channel was closed, 1 after
+ * an error, which was logged. The API server being away is none.
  */
 int lp_cluster_role(struct channel *ch);
 #endif

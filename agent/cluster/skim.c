@@ -243,7 +243,8 @@ static uint32_t take_unicode(const uint8_t **at, const uint8_t *end)
 		int32_t low = unicode_escape(*at + 1, end);
 		if (low >= 0xdc00 && low <= 0xdfff) {
 			*at += 6;
-			return 0x10000u + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
+			return 0x10000u + ((uint32_t)(high - 0xd800) << 10) +
+			       (uint32_t)(low - 0xdc00);
 		}
 	}
 	return 0xfffd;

@@ -31,6 +31,7 @@ struct skim_iter {
 struct skim_iter lp_skim_iter(struct slice v);
 bool lp_skim_next(struct skim_iter *it);
 
+/* Whether v begins an object. */
 bool lp_skim_is_object(struct slice v);
 
 /* Whether v is the string text, written without escapes. */
@@ -45,7 +46,8 @@ struct slice lp_skim_raw(struct slice v);
  */
 bool lp_skim_str(struct slice v, char *to, size_t size);
 
-/* As lp_skim_str, but only for names: letters, digits, '.', '-'; nothing that a URL would care about. */
+/* As lp_skim_str, but only for names: letters, digits, '.', '-'; nothing that a URL would care
+ * about. */
 bool lp_skim_name(struct slice v, char *to, size_t size);
 
 /* As lp_skim_str, but what does not fit is cut at a character's border. */
@@ -57,6 +59,7 @@ void lp_skim_cut_middle(struct slice v, char *to, size_t size);
 /* True and *ret set when v is an integer that fits. */
 bool lp_skim_int(struct slice v, int64_t *ret);
 
+/* Whether v is true. */
 bool lp_skim_true(struct slice v);
 
 /* Makes text fit for one line of a log or terminal: line ends become spaces, other control

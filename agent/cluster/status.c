@@ -106,9 +106,9 @@ static bool says(const struct status *status, const char *const *texts)
 static bool is_immutable(const struct status *status)
 {
 	static const char *const texts[] = {
-		"field is immutable", "may not change once set", "cannot change roleRef",
-		"updates to statefulset spec for fields other than", "is immutable after creation",
-		NULL,
+		"field is immutable",          "may not change once set",
+		"cannot change roleRef",       "updates to statefulset spec for fields other than",
+		"is immutable after creation", NULL,
 	};
 	return status->code == 422 && says(status, texts);
 }
@@ -117,8 +117,12 @@ static bool is_immutable(const struct status *status)
 static bool is_bad_manifest(const struct status *status)
 {
 	static const char *const texts[] = {
-		"field not declared in schema", "failed to create typed patch object",
-		"failed to create manager for", "request is too large", "unable to decode", NULL,
+		"field not declared in schema",
+		"failed to create typed patch object",
+		"failed to create manager for",
+		"request is too large",
+		"unable to decode",
+		NULL,
 	};
 	return says(status, texts);
 }
@@ -162,9 +166,10 @@ static void judge_forbidden(const struct status *status, const struct step *step
 		return;
 	}
 	failed(event, LP_CONFIG,
-	       step->kind == STEP_PRUNE	    ? "limpet's user needs the verbs get and delete there"
-	       : step->kind == STEP_RECOVER ? "limpet's user needs the verb list there"
-					    : "limpet's user needs the verbs patch and create there");
+	       step->kind == STEP_PRUNE ? "limpet's user needs the verbs get and delete there"
+	       : step->kind == STEP_RECOVER
+		       ? "limpet's user needs the verb list there"
+		       : "limpet's user needs the verbs patch and create there");
 }
 
 static void judge_not_found(const struct status *status, struct event *event)
@@ -175,8 +180,8 @@ static void judge_not_found(const struct status *status, struct event *event)
 		failed(event, LP_NOT_FOUND, NULL);
 }
 
-void lp_status_judge(const struct status *status, const struct step *step,
-		     int64_t retry_after_ms, struct event *event)
+void lp_status_judge(const struct status *status, const struct step *step, int64_t retry_after_ms,
+		     struct event *event)
 {
 	event->status = status->code;
 	event->retry_after_ms = retry_after_ms;

@@ -6,12 +6,13 @@
 
 /* A metav1.Status, as far as we read it; "" or 0 where it says nothing. */
 struct status {
-	int code;		/* HTTP */
-	char reason[64];	/* "Invalid", "Forbidden" */
+	int code;               /* HTTP */
+	char reason[64];        /* "Invalid", "Forbidden" */
 	char kind[LP_KIND_MAX]; /* details.kind: the resource that it is about, "namespaces" */
 	char name[LP_NAME_MAX]; /* details.name */
-	char cause[64];		/* details.causes[0].reason: "NamespaceTerminating" */
-	char message[LP_EVENT_MESSAGE]; /* with the causes that it does not repeat; cut when longer */
+	char cause[64];         /* details.causes[0].reason: "NamespaceTerminating" */
+	char message[LP_EVENT_MESSAGE]; /* with the causes that it does not repeat; cut when longer
+					 */
 };
 
 /* Reads the body of an answer with the HTTP status code; one that is no Status gives its text. */
@@ -22,8 +23,8 @@ void lp_status_read(int code, struct slice body, struct status *ret);
  * cannot help, RETRY otherwise. retry_after_ms (-1: the server did not say) is passed on. step
  * says what was tried.
  */
-void lp_status_judge(const struct status *status, const struct step *step,
-		     int64_t retry_after_ms, struct event *event);
+void lp_status_judge(const struct status *status, const struct step *step, int64_t retry_after_ms,
+		     struct event *event);
 
 /* Whether a 404 says that the server does not serve the kind at all. */
 bool lp_status_no_kind(const struct status *status);

@@ -141,7 +141,7 @@ const char *lp_step_kind_name(enum step_kind kind)
 {
 	static const char *const names[STEP_KIND_COUNT] = {
 		[STEP_CONNECT] = "connect", [STEP_PARENT] = "parent", [STEP_APPLY] = "apply",
-		[STEP_WAIT] = "wait",	    [STEP_PRUNE] = "prune",   [STEP_RECOVER] = "recover",
+		[STEP_WAIT] = "wait",       [STEP_PRUNE] = "prune",   [STEP_RECOVER] = "recover",
 		[STEP_KINDS] = "kinds",
 	};
 	return kind < STEP_KIND_COUNT ? names[kind] : "unknown";
@@ -159,9 +159,12 @@ const char *lp_event_kind_name(enum event_kind kind)
 const char *lp_outcome_name(enum outcome outcome)
 {
 	static const char *const names[OUTCOME_COUNT] = {
-		[OUTCOME_NONE] = "none",	     [OUTCOME_CREATED] = "created",
-		[OUTCOME_CONFIGURED] = "configured", [OUTCOME_UNCHANGED] = "unchanged",
-		[OUTCOME_PRUNED] = "pruned",	     [OUTCOME_GONE] = "gone",
+		[OUTCOME_NONE] = "none",
+		[OUTCOME_CREATED] = "created",
+		[OUTCOME_CONFIGURED] = "configured",
+		[OUTCOME_UNCHANGED] = "unchanged",
+		[OUTCOME_PRUNED] = "pruned",
+		[OUTCOME_GONE] = "gone",
 		[OUTCOME_KEPT] = "kept",
 	};
 	return outcome < OUTCOME_COUNT ? names[outcome] : "unknown";

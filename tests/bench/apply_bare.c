@@ -19,9 +19,9 @@
 #include <string.h>
 #include <time.h>
 
-#define QUERY	 "?fieldManager=limpet&force=true&fieldValidation=Strict"
-#define FILES	 10000
-#define FLIGHTS	 16
+#define QUERY   "?fieldManager=limpet&force=true&fieldValidation=Strict"
+#define FILES   10000
+#define FLIGHTS 16
 
 struct patch {
 	char *url, *body;
@@ -62,10 +62,11 @@ static void read_patch(const char *folder, const char *name)
 	uint8_t *end = memchr(text.data, '\n', text.len);
 	die_if(!end, "no path on the first line");
 	size_t n = (size_t)(end - text.data);
-	die_if(lp_buf_printf(&url, &err, "%s%.*s" QUERY, config.server, (int)n, (char *)text.data) !=
-		       LP_OK,
+	die_if(lp_buf_printf(&url, &err, "%s%.*s" QUERY, config.server, (int)n,
+			     (char *)text.data) != LP_OK,
 	       "url");
-	patches[patch_count++] = (struct patch){(char *)url.data, (char *)end + 1, text.len - n - 1};
+	patches[patch_count++] =
+		(struct patch){(char *)url.data, (char *)end + 1, text.len - n - 1};
 }
 
 static void read_folder(const char *folder)

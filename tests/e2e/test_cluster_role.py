@@ -82,9 +82,9 @@ class Ground:
         return self.cluster.api.get(key["kind"], key["name"], key["namespace"] or "default")
 
     def close(self):
-        for role in self.roles:
-            role.close()
+        codes = [role.close() for role in self.roles]
         self.cluster.remove_all(self.prefix, wait=not self.cluster.can_restart)
+        assert set(codes) <= {0}, codes
 
 
 @pytest.fixture

@@ -54,8 +54,10 @@ class ClusterRole:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, *_):
+        code = self.close()
+        if kind is None and code != 0:
+            raise RuntimeError(f"the role ended with {code}")
 
     def close(self):
         """Ends the role as the supervisor does; returns its exit code."""

@@ -213,7 +213,8 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	if (argc != 6) {
-		fprintf(stderr, "usage: driver KUBECONFIG CONTEXT NAMESPACE CONCURRENCY REQUEST_MS\n");
+		fprintf(stderr,
+			"usage: driver KUBECONFIG CONTEXT NAMESPACE CONCURRENCY REQUEST_MS\n");
 		return 2;
 	}
 	pid_t pid = start_role(&ch);

@@ -67,14 +67,16 @@ static void kinds_and_namespaces_are_sorted_and_told_once(void)
 		  "contains-group-kinds\":\"ConfigMap,Deployment.apps,Namespace,Secret\"");
 	CHECK_HAS(lp_buf_text(&out), "additional-namespaces\":\"shop,till\"");
 	CHECK_HAS(lp_buf_text(&out), "\"name\":\"limpet-site\",\"namespace\":\"limpet-system\"");
-	CHECK_HAS(lp_buf_text(&out), "applyset.kubernetes.io/tooling\":\"limpet/v" LIMPET_VERSION "\"");
+	CHECK_HAS(lp_buf_text(&out),
+		  "applyset.kubernetes.io/tooling\":\"limpet/v" LIMPET_VERSION "\"");
 }
 
 static void what_the_parent_says_is_kept(void)
 {
-	struct metadata m = parent("\"applyset.kubernetes.io/contains-group-kinds\":\"Job.batch,Secret\","
-				   "\"applyset.kubernetes.io/additional-namespaces\":\"old\","
-				   "\"applyset.kubernetes.io/tooling\":\"limpet/v" LIMPET_VERSION "\"");
+	struct metadata m =
+		parent("\"applyset.kubernetes.io/contains-group-kinds\":\"Job.batch,Secret\","
+		       "\"applyset.kubernetes.io/additional-namespaces\":\"old\","
+		       "\"applyset.kubernetes.io/tooling\":\"limpet/v" LIMPET_VERSION "\"");
 
 	fresh();
 	add("", "Secret", "old");
@@ -89,7 +91,8 @@ static void what_the_parent_says_is_kept(void)
 
 static void an_empty_set_is_not_the_same_as_a_missing_annotation(void)
 {
-	struct metadata m = parent("\"applyset.kubernetes.io/tooling\":\"limpet/v" LIMPET_VERSION "\"");
+	struct metadata m =
+		parent("\"applyset.kubernetes.io/tooling\":\"limpet/v" LIMPET_VERSION "\"");
 
 	fresh();
 	CHECK(!lp_applyset_same(&set, &m));

@@ -7,29 +7,36 @@
 
 static struct api_table table = LP_API_TABLE;
 
-#define RESOURCE(plural, kind, scope, verbs)                                                       \
-	"{\"resource\":\"" plural "\",\"responseKind\":{\"group\":\"\",\"version\":\"\",\"kind\":\"" kind \
-	"\"},\"scope\":\"" scope "\",\"singularResource\":\"x\",\"verbs\":[" verbs "],"             \
+#define RESOURCE(plural, kind, scope, verbs)                                            \
+	"{\"resource\":\"" plural                                                       \
+	"\",\"responseKind\":{\"group\":\"\",\"version\":\"\",\"kind\":\"" kind         \
+	"\"},\"scope\":\"" scope "\",\"singularResource\":\"x\",\"verbs\":[" verbs "]," \
 	"\"subresources\":[{\"subresource\":\"status\",\"responseKind\":{\"kind\":\"Wrong\"}}]}"
 #define VERBS "\"create\",\"delete\",\"get\",\"list\",\"patch\",\"watch\""
 
-#define CORE                                                                                       \
+#define CORE                                                                                             \
 	"{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\",\"metadata\":{}," \
-	"\"items\":[{\"metadata\":{\"creationTimestamp\":null},\"versions\":[{\"version\":\"v1\","  \
-	"\"resources\":[" RESOURCE("bindings", "Binding", "Namespaced", "\"create\"") ","           \
-	RESOURCE("configmaps", "ConfigMap", "Namespaced", VERBS) ","                                \
-	RESOURCE("namespaces", "Namespace", "Cluster", VERBS) "],\"freshness\":\"Current\"}]}]}"
+	"\"items\":[{\"metadata\":{\"creationTimestamp\":null},\"versions\":[{\"version\":\"v1\","       \
+	"\"resources\":[" RESOURCE("bindings", "Binding", "Namespaced", "\"create\"") "," RESOURCE(      \
+		"configmaps", "ConfigMap", "Namespaced",                                                 \
+		VERBS) "," RESOURCE("namespaces", "Namespace", "Cluster",                                \
+				    VERBS) "],\"freshness\":\"Current\"}]}]}"
 
-#define GROUPS(api)                                                                                \
-	"{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/" api "\",\"items\":["  \
-	"{\"metadata\":{\"name\":\"autoscaling\"},\"versions\":["                                   \
-	"{\"version\":\"v2\",\"resources\":[" RESOURCE("horizontalpodautoscalers",                  \
-						     "HorizontalPodAutoscaler", "Namespaced", VERBS)    \
-	"]},{\"version\":\"v1\",\"resources\":[" RESOURCE("horizontalpodautoscalers",               \
-							"HorizontalPodAutoscaler", "Namespaced", VERBS) \
-	"],\"freshness\":\"Stale\"}]},"                                                             \
-	"{\"metadata\":{\"name\":\"shop.example\"},\"versions\":[{\"version\":\"v1\",\"resources\":["  \
-	RESOURCE("tills", "Till", "Namespaced", VERBS) "]}]}]}"
+#define GROUPS(api)                                                                                                                                                                     \
+	"{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/" api                                                                                                 \
+	"\",\"items\":["                                                                                                                                                                \
+	"{\"metadata\":{\"name\":\"autoscaling\"},\"versions\":["                                                                                                                       \
+	"{\"version\":\"v2\",\"resources\":[" RESOURCE(                                                                                                                                 \
+		"horizontalpodautoscalers", "HorizontalPodAutoscaler", "Namespaced",                                                                                                    \
+		VERBS) "]},{\"version\":\"v1\",\"resources\":[" RESOURCE("horizontalpodautoscalers",                                                                                    \
+									 "HorizontalPodAutoscaler",                                                                                     \
+									 "Namespaced",                                                                                                  \
+									 VERBS) "],\"freshness\":\"Stale\"}]},"                                                                         \
+										"{\"metadata\":{\"name\":\"shop.example\"},\"versions\":[{\"version\":\"v1\",\"resources\":[" RESOURCE( \
+											"tills",                                                                                        \
+											"Till",                                                                                         \
+											"Namespaced",                                                                                   \
+											VERBS) "]}]}]}"
 
 static struct slice text(const char *json)
 {
@@ -87,8 +94,10 @@ static void the_oldest_form_is_read_group_by_group(void)
 	static const char *const lists[] = {
 		"{\"kind\":\"APIResourceList\",\"groupVersion\":\"v1\",\"resources\":["
 		"{\"name\":\"configmaps\",\"singularName\":\"\",\"namespaced\":true,\"kind\":\"ConfigMap\","
-		"\"verbs\":[" VERBS "]},{\"name\":\"namespaces\",\"namespaced\":false,\"kind\":\"Namespace\","
-		"\"verbs\":[" VERBS "]},{\"name\":\"namespaces/status\",\"namespaced\":false,\"kind\":\"Wrong\","
+		"\"verbs\":[" VERBS
+		"]},{\"name\":\"namespaces\",\"namespaced\":false,\"kind\":\"Namespace\","
+		"\"verbs\":[" VERBS
+		"]},{\"name\":\"namespaces/status\",\"namespaced\":false,\"kind\":\"Wrong\","
 		"\"verbs\":[\"get\"]}]}",
 		"{\"kind\":\"APIResourceList\",\"resources\":[{\"name\":\"horizontalpodautoscalers\","
 		"\"namespaced\":true,\"kind\":\"HorizontalPodAutoscaler\",\"verbs\":[" VERBS "]}]}",
@@ -101,10 +110,11 @@ static void the_oldest_form_is_read_group_by_group(void)
 
 	lp_api_free(&table);
 	CHECK(!add("{\"kind\":\"APIVersions\",\"versions\":[\"v1\"]}"));
-	CHECK(!add("{\"kind\":\"APIGroupList\",\"groups\":["
-		   "{\"name\":\"autoscaling\",\"versions\":[{\"groupVersion\":\"autoscaling/v1\",\"version\":\"v1\"},"
-		   "{\"groupVersion\":\"autoscaling/v2\",\"version\":\"v2\"}],\"preferredVersion\":{\"version\":\"v2\"}},"
-		   "{\"name\":\"shop.example\",\"versions\":[{\"version\":\"v1\"}]}]}"));
+	CHECK(!add(
+		"{\"kind\":\"APIGroupList\",\"groups\":["
+		"{\"name\":\"autoscaling\",\"versions\":[{\"groupVersion\":\"autoscaling/v1\",\"version\":\"v1\"},"
+		"{\"groupVersion\":\"autoscaling/v2\",\"version\":\"v2\"}],\"preferredVersion\":{\"version\":\"v2\"}},"
+		"{\"name\":\"shop.example\",\"versions\":[{\"version\":\"v1\"}]}]}"));
 	CHECK(table.count == 0 && table.group_count == 4);
 	for (struct api_group *group = table.groups; group; group = group->next)
 		CHECK_OK(lp_api_add_resources(&table, group, text(lists[i++]), &err));
@@ -155,12 +165,13 @@ static void names_that_are_too_long_are_left_out(void)
 
 	memset(name, 'x', LP_KIND_MAX);
 	name[LP_KIND_MAX] = '\0';
-	snprintf(json, sizeof(json),
-		 "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":\"m\"},\"versions\":[{"
-		 "\"version\":\"v1\",\"resources\":[{\"resource\":\"%s\",\"responseKind\":{\"kind\":\"A\"}},"
-		 "{\"resource\":\"b\",\"responseKind\":{\"kind\":\"%s\"}},"
-		 "{\"resource\":\"c\",\"responseKind\":{\"kind\":\"C\"}}]}]}]}",
-		 name, name);
+	snprintf(
+		json, sizeof(json),
+		"{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":\"m\"},\"versions\":[{"
+		"\"version\":\"v1\",\"resources\":[{\"resource\":\"%s\",\"responseKind\":{\"kind\":\"A\"}},"
+		"{\"resource\":\"b\",\"responseKind\":{\"kind\":\"%s\"}},"
+		"{\"resource\":\"c\",\"responseKind\":{\"kind\":\"C\"}}]}]}]}",
+		name, name);
 	lp_api_free(&table);
 	CHECK(add(json));
 	CHECK(table.count == 1 && strcmp(table.first->kind, "C") == 0);
@@ -173,13 +184,15 @@ static void more_kinds_than_fit_are_refused(void)
 	bool aggregated;
 
 	CHECK(json != NULL);
-	n += (size_t)snprintf(json + n, size - n,
-			      "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":\"m\"},"
-			      "\"versions\":[{\"version\":\"v1\",\"resources\":[");
+	n += (size_t)snprintf(
+		json + n, size - n,
+		"{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":\"m\"},"
+		"\"versions\":[{\"version\":\"v1\",\"resources\":[");
 	for (unsigned i = 0; i <= LP_DISCOVERY_KINDS; i++)
-		n += (size_t)snprintf(json + n, size - n,
-				      "%s{\"resource\":\"r%u\",\"responseKind\":{\"kind\":\"K%u\"}}",
-				      i ? "," : "", i, i);
+		n += (size_t)snprintf(
+			json + n, size - n,
+			"%s{\"resource\":\"r%u\",\"responseKind\":{\"kind\":\"K%u\"}}",
+			i ? "," : "", i, i);
 	snprintf(json + n, size - n, "]}]}]}");
 	lp_api_free(&table);
 	enum lp_code code = lp_api_add(&table, text(json), &aggregated, &err);
@@ -212,13 +225,16 @@ static void paths_are_those_of_the_api(void)
 	LP_AUTO(lp_buf_free) struct buf path = LP_BUF(1000);
 
 	the_aggregated_form_is_read();
-	CHECK_OK(lp_api_path(lp_api_find(&table, "", "v1", "ConfigMap"), "shop", "a b", &path, &err));
+	CHECK_OK(lp_api_path(lp_api_find(&table, "", "v1", "ConfigMap"), "shop", "a b", &path,
+			     &err));
 	CHECK_STR(lp_buf_text(&path), "/api/v1/namespaces/shop/configmaps/a%20b");
 	lp_buf_clear(&path);
-	CHECK_OK(lp_api_path(lp_api_find(&table, "shop.example", "v1", "Till"), "", "", &path, &err));
+	CHECK_OK(lp_api_path(lp_api_find(&table, "shop.example", "v1", "Till"), "", "", &path,
+			     &err));
 	CHECK_STR(lp_buf_text(&path), "/apis/shop.example/v1/tills");
 	lp_buf_clear(&path);
-	CHECK_OK(lp_api_path(lp_api_find(&table, "", "v1", "Namespace"), "shop", "../x", &path, &err));
+	CHECK_OK(lp_api_path(lp_api_find(&table, "", "v1", "Namespace"), "shop", "../x", &path,
+			     &err));
 	CHECK_STR(lp_buf_text(&path), "/api/v1/namespaces/..%2Fx");
 }
 

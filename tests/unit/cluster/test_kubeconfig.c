@@ -13,14 +13,14 @@ static char folder[] = "/tmp/limpet-kubeconfig-XXXXXX";
 
 /* base64 of "-----BEGIN CERTIFICATE-----\n" and "-----BEGIN PRIVATE KEY-----\n" */
 #define CERT_B64 "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="
-#define KEY_B64	 "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCg=="
+#define KEY_B64  "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCg=="
 
-#define HEAD                                                                                       \
-	"apiVersion: v1\nkind: Config\ncurrent-context: here\ncontexts:\n- name: here\n"           \
+#define HEAD                                                                             \
+	"apiVersion: v1\nkind: Config\ncurrent-context: here\ncontexts:\n- name: here\n" \
 	"  context: {cluster: c, user: u}\n- name: there\n  context: {cluster: d, user: u}\n"
-#define CLUSTERS                                                                                   \
-	"clusters:\n- name: c\n  cluster:\n    server: https://127.0.0.1:6443/\n"                  \
-	"    certificate-authority-data: " CERT_B64 "\n- name: d\n  cluster:\n"                    \
+#define CLUSTERS                                                                  \
+	"clusters:\n- name: c\n  cluster:\n    server: https://127.0.0.1:6443/\n" \
+	"    certificate-authority-data: " CERT_B64 "\n- name: d\n  cluster:\n"   \
 	"    server: https://there.example:443\n"
 #define USER(text) "users:\n- name: u\n  user:\n" text
 
@@ -28,8 +28,8 @@ static enum lp_code parse(const char *text, const char *context)
 {
 	lp_kubeconfig_free(&config);
 	config = (struct kubeconfig){0};
-	return lp_kubeconfig_parse((struct slice){(const uint8_t *)text, strlen(text)}, "/etc/k.yaml",
-				   context, &config, &err);
+	return lp_kubeconfig_parse((struct slice){(const uint8_t *)text, strlen(text)},
+				   "/etc/k.yaml", context, &config, &err);
 }
 
 static const char *write_file(const char *name, const char *text)
@@ -67,10 +67,11 @@ static void another_context_can_be_named(void)
 
 static void json_is_a_kubeconfig_too(void)
 {
-	CHECK_OK(parse("{\"current-context\":\"x\",\"contexts\":[{\"name\":\"x\",\"context\":{"
-		       "\"cluster\":\"c\",\"user\":\"u\"}}],\"clusters\":[{\"name\":\"c\",\"cluster\":{"
-		       "\"server\":\"https://a\"}}],\"users\":[{\"name\":\"u\",\"user\":{\"token\":\"t\"}}]}",
-		       ""));
+	CHECK_OK(parse(
+		"{\"current-context\":\"x\",\"contexts\":[{\"name\":\"x\",\"context\":{"
+		"\"cluster\":\"c\",\"user\":\"u\"}}],\"clusters\":[{\"name\":\"c\",\"cluster\":{"
+		"\"server\":\"https://a\"}}],\"users\":[{\"name\":\"u\",\"user\":{\"token\":\"t\"}}]}",
+		""));
 	CHECK_STR(config.server, "https://a");
 }
 
@@ -83,26 +84,35 @@ static const struct {
 	{"kind: Config\n", "no current-context"},
 	{"a: [\n", "/etc/k.yaml:"},
 	{HEAD CLUSTERS, "no entry of users is named \"u\""},
-	{HEAD CLUSTERS USER("    {}\n"), "/etc/k.yaml:19: the user has neither a client certificate nor a token"},
+	{HEAD CLUSTERS USER("    {}\n"),
+	 "/etc/k.yaml:19: the user has neither a client certificate nor a token"},
 	{HEAD CLUSTERS USER("    exec:\n      command: aws\n"),
 	 "/etc/k.yaml:20: exec is refused: limpet starts no programs"},
 	{HEAD CLUSTERS USER("    auth-provider:\n      name: gcp\n"), "auth-provider is refused"},
 	{HEAD CLUSTERS USER("    username: admin\n    password: x\n"), "username is refused"},
-	{HEAD CLUSTERS USER("    token: a\n    as: root\n"), "as is refused: limpet does not impersonate"},
+	{HEAD CLUSTERS USER("    token: a\n    as: root\n"),
+	 "as is refused: limpet does not impersonate"},
 	{HEAD CLUSTERS USER("    client-certificate-data: " CERT_B64 "\n"),
 	 "client-certificate and client-key go together"},
 	{HEAD CLUSTERS USER("    client-certificate-data: '!!'\n"),
 	 "/etc/k.yaml:20: client-certificate-data is not base64"},
-	{HEAD CLUSTERS USER("    client-certificate-data: YWJj\n"), "client-certificate is not PEM"},
+	{HEAD CLUSTERS USER("    client-certificate-data: YWJj\n"),
+	 "client-certificate is not PEM"},
 	{HEAD CLUSTERS USER("    token: \"a b\"\n"), "the token has characters that no token has"},
-	{HEAD "clusters:\n- name: c\n  cluster:\n    server: 127.0.0.1:6443\n" USER("    token: a\n"),
+	{HEAD
+	 "clusters:\n- name: c\n  cluster:\n    server: 127.0.0.1:6443\n" USER("    token: a\n"),
 	 "/etc/k.yaml:12: server must be a URL"},
-	{HEAD "clusters:\n- name: c\n  cluster: {}\n" USER("    token: a\n"), "server must be a URL"},
+	{HEAD "clusters:\n- name: c\n  cluster: {}\n" USER("    token: a\n"),
+	 "server must be a URL"},
 	{HEAD "clusters:\n- name: c\n" USER("    token: a\n"), "clusters \"c\" has no cluster"},
-	{HEAD "clusters:\n- name: c\n  cluster:\n    insecure-skip-tls-verify: true\n    server: https://a\n"
-	 USER("    token: a\n"), "insecure-skip-tls-verify is refused: limpet always checks"},
-	{HEAD "clusters:\n- name: c\n  cluster:\n    tls-server-name: x\n    server: https://a\n"
-	 USER("    token: a\n"), "tls-server-name is refused"},
+	{HEAD
+	 "clusters:\n- name: c\n  cluster:\n    insecure-skip-tls-verify: true\n    server: https://a\n" USER(
+		 "    token: a\n"),
+	 "insecure-skip-tls-verify is refused: limpet always checks"},
+	{HEAD
+	 "clusters:\n- name: c\n  cluster:\n    tls-server-name: x\n    server: https://a\n" USER(
+		 "    token: a\n"),
+	 "tls-server-name is refused"},
 	{HEAD CLUSTERS USER("    tokenFile: /nonexistent/token\n"), "/nonexistent/token"},
 };
 
@@ -119,8 +129,9 @@ static void what_is_not_done_or_not_there_is_told_by_its_line(void)
 
 static void insecure_skip_tls_verify_false_is_fine(void)
 {
-	CHECK_OK(parse(HEAD "clusters:\n- name: c\n  cluster:\n    insecure-skip-tls-verify: false\n"
-			    "    server: https://a\n" USER("    token: a\n"),
+	CHECK_OK(parse(HEAD
+		       "clusters:\n- name: c\n  cluster:\n    insecure-skip-tls-verify: false\n"
+		       "    server: https://a\n" USER("    token: a\n"),
 		       ""));
 }
 
@@ -128,10 +139,10 @@ static void files_are_read_beside_the_kubeconfig(void)
 {
 	write_file("ca.pem", "-----BEGIN CERTIFICATE-----\n");
 	write_file("token", "  secret\n\n");
-	const char *path = write_file("kubeconfig",
-				      HEAD "clusters:\n- name: c\n  cluster:\n    server: https://a\n"
-					   "    certificate-authority: ca.pem\n"
-					   USER("    token: old\n    tokenFile: token\n"));
+	const char *path = write_file("kubeconfig", HEAD
+				      "clusters:\n- name: c\n  cluster:\n    server: https://a\n"
+				      "    certificate-authority: ca.pem\n" USER(
+					      "    token: old\n    tokenFile: token\n"));
 
 	lp_kubeconfig_free(&config);
 	CHECK_OK(lp_kubeconfig_load(path, "", &config, &err));
@@ -166,11 +177,11 @@ static void a_kubeconfig_that_appears_later_is_seen(void)
 static void an_empty_token_file_is_refused(void)
 {
 	write_file("token", " \n");
-	const char *path = write_file("kubeconfig",
-				      HEAD CLUSTERS USER("    tokenFile: token\n"));
+	const char *path = write_file("kubeconfig", HEAD CLUSTERS USER("    tokenFile: token\n"));
 
 	lp_kubeconfig_free(&config);
-	CHECK_CODE(lp_kubeconfig_load(path, "", &config, &err), LP_CONFIG, "the token file is empty");
+	CHECK_CODE(lp_kubeconfig_load(path, "", &config, &err), LP_CONFIG,
+		   "the token file is empty");
 }
 
 static void files_past_their_limits_are_refused(void)

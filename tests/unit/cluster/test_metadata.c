@@ -2,13 +2,13 @@
 #include "agent/cluster/metadata.h"
 #include "tests/unit/check.h"
 
-#define ENTRY(time, fields)                                                                        \
-	"{\"manager\":\"limpet\",\"operation\":\"Apply\",\"apiVersion\":\"v1\",\"time\":\"" time     \
+#define ENTRY(time, fields)                                                                      \
+	"{\"manager\":\"limpet\",\"operation\":\"Apply\",\"apiVersion\":\"v1\",\"time\":\"" time \
 	"\",\"fieldsType\":\"FieldsV1\",\"fieldsV1\":" fields "}"
-#define OBJECT(rv, entries)                                                                        \
-	"{\"kind\":\"PartialObjectMetadata\",\"metadata\":{\"name\":\"till\",\"namespace\":\"shop\","\
-	"\"uid\":\"u-1\",\"resourceVersion\":\"" rv "\",\"generation\":3,"                         \
-	"\"labels\":{\"applyset.kubernetes.io/part-of\":\"x\"},\"annotations\":{\"a/b\":\"c\"},"   \
+#define OBJECT(rv, entries)                                                                           \
+	"{\"kind\":\"PartialObjectMetadata\",\"metadata\":{\"name\":\"till\",\"namespace\":\"shop\"," \
+	"\"uid\":\"u-1\",\"resourceVersion\":\"" rv "\",\"generation\":3,"                            \
+	"\"labels\":{\"applyset.kubernetes.io/part-of\":\"x\"},\"annotations\":{\"a/b\":\"c\"},"      \
 	"\"managedFields\":[" entries "]}}"
 
 static struct slice text(const char *json)
@@ -26,8 +26,9 @@ static struct metadata read(const char *json)
 
 static void an_answer_gives_key_uid_version_and_our_entry(void)
 {
-	struct metadata m = read(OBJECT("77", "{\"manager\":\"kubectl\",\"operation\":\"Update\"},"
-					ENTRY("2026-11-21T08:00:00Z", "{\"f:data\":{}}")));
+	struct metadata m =
+		read(OBJECT("77", "{\"manager\":\"kubectl\",\"operation\":\"Update\"}," ENTRY(
+					  "2026-11-21T08:00:00Z", "{\"f:data\":{}}")));
 	static const uint8_t none[LP_LIVE_ENTRY];
 
 	CHECK_STR(m.name, "till");
@@ -50,7 +51,8 @@ static void entries_of_others_are_not_ours(void)
 		OBJECT("1", ""),
 		OBJECT("1", "{\"manager\":\"limpet\",\"operation\":\"Update\",\"time\":\"x\"}"),
 		OBJECT("1", "{\"manager\":\"limpet-applyset\",\"operation\":\"Apply\"}"),
-		OBJECT("1", "{\"manager\":\"limpet\",\"operation\":\"Apply\",\"subresource\":\"status\"}"),
+		OBJECT("1",
+		       "{\"manager\":\"limpet\",\"operation\":\"Apply\",\"subresource\":\"status\"}"),
 	};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -77,8 +79,9 @@ static void names_that_the_api_cannot_have_are_refused(void)
 				    &err),
 		   LP_REJECTED, "is no object");
 	CHECK_STR(m.uid, "");
-	CHECK_CODE(lp_metadata_read(text("{\"metadata\":{\"uid\":\"u\",\"namespace\":7}}"), &m, &err),
-		   LP_REJECTED, "is no object");
+	CHECK_CODE(
+		lp_metadata_read(text("{\"metadata\":{\"uid\":\"u\",\"namespace\":7}}"), &m, &err),
+		LP_REJECTED, "is no object");
 	CHECK_OK(lp_metadata_read(text("{\"metadata\":{\"uid\":\"u\",\"name\":\"system:x\"}}"), &m,
 				  &err));
 }
@@ -129,12 +132,13 @@ static void the_label_is_put_into_what_labels_there_are(void)
 
 static void labels_of_a_template_or_in_a_string_are_left_alone(void)
 {
-	CHECK_STR(marked("{\"data\":{\"metadata\":\"{\\\"labels\\\":{}}\"},\"metadata\":{"
-			 "\"annotations\":{\"labels\":\"x\"},\"name\":\"x\"},\"spec\":{\"template\":{"
-			 "\"metadata\":{\"labels\":{\"app\":\"x\"}}}}}"),
-		  "{\"data\":{\"metadata\":\"{\\\"labels\\\":{}}\"},\"metadata\":{\"labels\":{" LABEL
-		  "},\"annotations\":{\"labels\":\"x\"},\"name\":\"x\"},\"spec\":{\"template\":{"
-		  "\"metadata\":{\"labels\":{\"app\":\"x\"}}}}}");
+	CHECK_STR(
+		marked("{\"data\":{\"metadata\":\"{\\\"labels\\\":{}}\"},\"metadata\":{"
+		       "\"annotations\":{\"labels\":\"x\"},\"name\":\"x\"},\"spec\":{\"template\":{"
+		       "\"metadata\":{\"labels\":{\"app\":\"x\"}}}}}"),
+		"{\"data\":{\"metadata\":\"{\\\"labels\\\":{}}\"},\"metadata\":{\"labels\":{" LABEL
+		"},\"annotations\":{\"labels\":\"x\"},\"name\":\"x\"},\"spec\":{\"template\":{"
+		"\"metadata\":{\"labels\":{\"app\":\"x\"}}}}}");
 }
 
 static void an_object_that_cannot_be_marked_is_refused(void)

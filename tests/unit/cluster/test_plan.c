@@ -25,8 +25,11 @@ static int64_t now_ms;
 static const struct {
 	const char *prefix;
 	enum stage stage;
-} stages[] = {{"CRD", STAGE_CRDS}, {"NS", STAGE_NAMESPACES}, {"CLASS", STAGE_CLASSES},
-	      {"HOOK", STAGE_GATES}, {"", STAGE_REST}};
+} stages[] = {{"CRD", STAGE_CRDS},
+	      {"NS", STAGE_NAMESPACES},
+	      {"CLASS", STAGE_CLASSES},
+	      {"HOOK", STAGE_GATES},
+	      {"", STAGE_REST}};
 
 static void make(const char *text, struct plan_object *ret)
 {
@@ -67,8 +70,8 @@ static enum lp_code next(void *ctx, enum plan_walk walk, struct plan_object *ret
 	return LP_OK;
 }
 
-static struct plan_policy policy = {.source = "site", .default_ns = "shop", .prune = true,
-				    .in_flight = 2, .tries = 3};
+static struct plan_policy policy = {
+	.source = "site", .default_ns = "shop", .prune = true, .in_flight = 2, .tries = 3};
 
 static void start(const struct world *from)
 {
@@ -156,8 +159,9 @@ static enum plan_answer run(unsigned most)
 
 static void a_revision_goes_stage_by_stage_and_what_is_left_is_pruned(void)
 {
-	start(&(struct world){.desired = {"CRD:tills", "NS:shop", "CLASS:fast", "sa", "till", "HOOK:w"},
-			      .removed = {"old", "older"}});
+	start(&(struct world){
+		.desired = {"CRD:tills", "NS:shop", "CLASS:fast", "sa", "till", "HOOK:w"},
+		.removed = {"old", "older"}});
 	CHECK(run(1000) == PLAN_END);
 	CHECK_STR(lp_buf_text(&told),
 		  "parent apply:tills wait:tills apply:shop apply:fast apply:sa apply:till apply:w "
@@ -211,14 +215,15 @@ static const struct {
 } failures[] = {
 	{"apply:till=unknown", "parent apply:sa apply:till", "an object's kind is not known", 1, 0},
 	{"apply:sa=refused", "parent apply:sa apply:till", "an object was not applied", 0, 1},
-	{"apply:sa=busy",
-	 "parent apply:sa apply:till later apply:sa later apply:sa", "an object was not applied", 0, 1},
+	{"apply:sa=busy", "parent apply:sa apply:till later apply:sa later apply:sa",
+	 "an object was not applied", 0, 1},
 };
 
 static void nothing_is_pruned_when_an_apply_failed_but_the_rest_is_applied(void)
 {
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
-		start(&(struct world){.desired = {"sa", "till"}, .removed = {"old"},
+		start(&(struct world){.desired = {"sa", "till"},
+				      .removed = {"old"},
 				      .answers = failures[i].answers});
 		CHECK(run(1000) == PLAN_END);
 		CHECK_STR(lp_buf_text(&told), failures[i].sent);
@@ -259,7 +264,8 @@ static void nor_when_the_policy_or_the_revision_says_so(void)
 
 static void a_crd_that_is_never_served_keeps_everything(void)
 {
-	start(&(struct world){.desired = {"CRD:tills", "sa"}, .removed = {"old"},
+	start(&(struct world){.desired = {"CRD:tills", "sa"},
+			      .removed = {"old"},
 			      .answers = "wait:tills=refused"});
 	CHECK(run(1000) == PLAN_END);
 	CHECK_STR(lp_buf_text(&told), "parent apply:tills wait:tills apply:sa");
@@ -268,8 +274,8 @@ static void a_crd_that_is_never_served_keeps_everything(void)
 
 static void a_refused_prune_leaves_the_parent_as_wide_as_it_is(void)
 {
-	start(&(struct world){.desired = {"a"}, .removed = {"old", "older"},
-			      .answers = "prune:old=refused"});
+	start(&(struct world){
+		.desired = {"a"}, .removed = {"old", "older"}, .answers = "prune:old=refused"});
 	CHECK(run(1000) == PLAN_END);
 	CHECK_STR(lp_buf_text(&told), "parent apply:a prune:old prune:older");
 	CHECK(plan.result.prune_refused == 1 && plan.result.pruned == 1 && !plan.result.complete);
@@ -277,7 +283,8 @@ static void a_refused_prune_leaves_the_parent_as_wide_as_it_is(void)
 
 static void what_is_kept_is_no_failure(void)
 {
-	start(&(struct world){.desired = {"a"}, .removed = {"NS:old"}, .answers = "prune:old=kept"});
+	start(&(struct world){
+		.desired = {"a"}, .removed = {"NS:old"}, .answers = "prune:old=kept"});
 	CHECK(run(1000) == PLAN_END);
 	CHECK_STR(lp_buf_text(&told), "parent apply:a prune:old shrink");
 	CHECK(plan.result.kept == 1 && plan.result.complete);
@@ -361,15 +368,21 @@ static void an_error_of_the_store_is_passed_on(void)
 /* A server whose answers are dice: every plan ends, and prunes only after a full success. */
 static void every_plan_ends_whatever_the_server_does(void)
 {
-	static const char *const moods[] = {"", "apply:a=refused", "apply:c=unknown", "wait:x=refused",
-					    "prune:old=refused", "apply:b=busy", "apply:d=busy prune:old=busy"};
+	static const char *const moods[] = {"",
+					    "apply:a=refused",
+					    "apply:c=unknown",
+					    "wait:x=refused",
+					    "prune:old=refused",
+					    "apply:b=busy",
+					    "apply:d=busy prune:old=busy"};
 
 	for (unsigned flight = 1; flight <= LP_PLAN_ITEMS; flight++)
 		for (size_t i = 0; i < sizeof(moods) / sizeof(moods[0]); i++) {
 			policy.in_flight = flight;
-			start(&(struct world){.desired = {"CRD:x", "CRD:y", "NS:n", "a", "b", "c", "d",
-							  "HOOK:h"},
-					      .removed = {"old", "older"}, .answers = moods[i]});
+			start(&(struct world){
+				.desired = {"CRD:x", "CRD:y", "NS:n", "a", "b", "c", "d", "HOOK:h"},
+				.removed = {"old", "older"},
+				.answers = moods[i]});
 			CHECK(run(1000) == PLAN_END);
 			bool good = !plan.result.refused && !plan.result.unknown;
 			CHECK(good == (strstr(lp_buf_text(&told), "prune:old") != NULL));

@@ -9,7 +9,8 @@ static struct slice text(const char *json)
 
 static void members_are_found_at_any_depth(void)
 {
-	struct slice json = text(" { \"a\" : {\"b\":[1, {\"c\":\"}]\\\"\"}], \"d\":true } , \"e\":-7 }");
+	struct slice json =
+		text(" { \"a\" : {\"b\":[1, {\"c\":\"}]\\\"\"}], \"d\":true } , \"e\":-7 }");
 	int64_t number = 0;
 
 	CHECK(lp_skim_whole(json));
@@ -42,8 +43,8 @@ static void arrays_are_walked_in_order(void)
 static void broken_text_is_not_whole(void)
 {
 	static const char *const broken[] = {
-		"", "   ", "{", "}", "[", "{\"a\":1", "{\"a\":\"x}", "[1]]", "{}{}", "{]", "[}",
-		"{\"a\":[}]", "\"", "\"\\", "\"\\\"", ",", "{}x",
+		"",   "   ", "{",          "}",  "[",    "{\"a\":1", "{\"a\":\"x}", "[1]]", "{}{}",
+		"{]", "[}",  "{\"a\":[}]", "\"", "\"\\", "\"\\\"",   ",",           "{}x",
 	};
 
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
@@ -130,10 +131,12 @@ static void names_have_nothing_that_a_url_cares_about(void)
 
 static void a_text_is_made_fit_for_a_line(void)
 {
-	char dirty[] = "a\nb\tc\x1b[31m\x7f \xff\xc3=\xc3\xa9 \xe2\x82\xac \xed\xa0\x80 \xc2\x9b \xf0\x9f\x98";
+	char dirty[] =
+		"a\nb\tc\x1b[31m\x7f \xff\xc3=\xc3\xa9 \xe2\x82\xac \xed\xa0\x80 \xc2\x9b \xf0\x9f\x98";
 
 	lp_text_clean(dirty);
-	CHECK_STR(dirty, "a b c?[31m? ?" "?=\xc3\xa9 \xe2\x82\xac ??? ?? ???");
+	CHECK_STR(dirty, "a b c?[31m? ?"
+			 "?=\xc3\xa9 \xe2\x82\xac ??? ?? ???");
 }
 
 int main(void)

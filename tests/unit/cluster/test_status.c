@@ -13,8 +13,8 @@ static struct event judge(int code, const char *body, enum step_kind step_kind)
 	return event;
 }
 
-#define STATUS(reason, message, details)                                                           \
-	"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","       \
+#define STATUS(reason, message, details)                                                     \
+	"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\"," \
 	"\"message\":\"" message "\",\"reason\":\"" reason "\",\"details\":{" details "}}"
 
 /* What the API server says (1.36), what becomes of the step, and what the person reads. */
@@ -25,34 +25,45 @@ static const struct {
 	enum lp_code lp;
 	const char *says;
 } table[] = {
-	{409, STATUS("Conflict", "please apply your changes to the latest version", ""), EVENT_RETRY,
-	 LP_CONFLICT, "latest version"},
-	{422, STATUS("Invalid", "Job.batch \\\"m\\\" is invalid: spec.template: field is immutable", ""),
+	{409, STATUS("Conflict", "please apply your changes to the latest version", ""),
+	 EVENT_RETRY, LP_CONFLICT, "latest version"},
+	{422,
+	 STATUS("Invalid", "Job.batch \\\"m\\\" is invalid: spec.template: field is immutable", ""),
 	 EVENT_FAILED, LP_REJECTED, "field is immutable; this field cannot be changed in place"},
-	{422, STATUS("Invalid", "spec: Forbidden: updates to statefulset spec for fields other than", ""),
+	{422,
+	 STATUS("Invalid", "spec: Forbidden: updates to statefulset spec for fields other than",
+		""),
 	 EVENT_FAILED, LP_REJECTED, "delete the object by hand, or give it a new name"},
 	{422, STATUS("Invalid", "spec.ports[0].port: Invalid value: 99999", ""), EVENT_FAILED,
 	 LP_REJECTED, "Invalid value: 99999"},
-	{500, STATUS("InternalError", "failed to create typed patch object: .spec.x: field not declared in schema", ""),
+	{500,
+	 STATUS("InternalError",
+		"failed to create typed patch object: .spec.x: field not declared in schema", ""),
 	 EVENT_FAILED, LP_REJECTED, ".spec.x: field not declared in schema"},
 	{500, STATUS("InternalError", "Internal error occurred: failed calling webhook", ""),
 	 EVENT_RETRY, LP_TRANSIENT, "failed calling webhook"},
 	{404, "404 page not found\n", EVENT_FAILED, LP_NOT_FOUND, "404 page not found"},
-	{404, STATUS("NotFound", "namespaces \\\"shop\\\" not found",
-		     "\"name\":\"shop\",\"kind\":\"namespaces\""),
+	{404,
+	 STATUS("NotFound", "namespaces \\\"shop\\\" not found",
+		"\"name\":\"shop\",\"kind\":\"namespaces\""),
 	 EVENT_FAILED, LP_CONFLICT, "neither in the revision nor in the cluster"},
-	{403, STATUS("Forbidden", "configmaps \\\"a\\\" is forbidden: User \\\"u\\\" cannot patch", ""),
+	{403,
+	 STATUS("Forbidden", "configmaps \\\"a\\\" is forbidden: User \\\"u\\\" cannot patch", ""),
 	 EVENT_FAILED, LP_CONFIG, "cannot patch; limpet's user needs the verbs patch and create"},
-	{403, STATUS("Forbidden", "unable to create new content in namespace shop because it is being terminated",
-		     "\"causes\":[{\"reason\":\"NamespaceTerminating\",\"message\":\"namespace shop is being terminated\",\"field\":\"metadata.namespace\"}]"),
+	{403,
+	 STATUS("Forbidden",
+		"unable to create new content in namespace shop because it is being terminated",
+		"\"causes\":[{\"reason\":\"NamespaceTerminating\",\"message\":\"namespace shop is being terminated\",\"field\":\"metadata.namespace\"}]"),
 	 EVENT_RETRY, LP_TRANSIENT, "being terminated"},
 	{413, STATUS("RequestEntityTooLarge", "limit is 3145728", ""), EVENT_FAILED, LP_LIMIT,
 	 "3 MiB"},
-	{429, STATUS("TooManyRequests", "too many requests", ""), EVENT_RETRY, LP_TRANSIENT, "too many"},
+	{429, STATUS("TooManyRequests", "too many requests", ""), EVENT_RETRY, LP_TRANSIENT,
+	 "too many"},
 	{503, "", EVENT_RETRY, LP_TRANSIENT, "HTTP status 503"},
-	{504, STATUS("Timeout", "request did not complete", ""), EVENT_RETRY, LP_TRANSIENT, "complete"},
-	{400, STATUS("BadRequest", "metadata.managedFields must be nil", ""), EVENT_FAILED, LP_REJECTED,
-	 "must be nil"},
+	{504, STATUS("Timeout", "request did not complete", ""), EVENT_RETRY, LP_TRANSIENT,
+	 "complete"},
+	{400, STATUS("BadRequest", "metadata.managedFields must be nil", ""), EVENT_FAILED,
+	 LP_REJECTED, "must be nil"},
 	{415, STATUS("UnsupportedMediaType", "the body was in an unknown format", ""), EVENT_FAILED,
 	 LP_REJECTED, "unknown format"},
 	{302, "", EVENT_FAILED, LP_REJECTED, "HTTP status 302"},
@@ -73,18 +84,20 @@ static void every_answer_has_its_verdict(void)
 
 static void a_plain_mistake_is_not_told_to_be_immutable(void)
 {
-	struct event e = judge(422, STATUS("Invalid", "spec.replicas: must be positive", ""), STEP_APPLY);
+	struct event e =
+		judge(422, STATUS("Invalid", "spec.replicas: must be positive", ""), STEP_APPLY);
 
 	CHECK(!strstr(e.message, "delete the object"));
 }
 
 static void causes_that_the_message_leaves_out_are_told(void)
 {
-	struct event e = judge(422,
-			       STATUS("Invalid", "invalid",
-				      "\"causes\":[{\"message\":\"too short\",\"field\":\"spec.a\"},"
-				      "{\"message\":\"invalid\"},{\"field\":\"spec.b\"}]"),
-			       STEP_APPLY);
+	struct event e =
+		judge(422,
+		      STATUS("Invalid", "invalid",
+			     "\"causes\":[{\"message\":\"too short\",\"field\":\"spec.a\"},"
+			     "{\"message\":\"invalid\"},{\"field\":\"spec.b\"}]"),
+		      STEP_APPLY);
 
 	CHECK_STR(e.message, "invalid; spec.a: too short");
 }
@@ -103,8 +116,8 @@ static void a_long_message_loses_its_middle(void)
 {
 	char body[20000];
 
-	snprintf(body, sizeof(body),
-		 "{\"kind\":\"Status\",\"message\":\"begin %s the end\"}", filler());
+	snprintf(body, sizeof(body), "{\"kind\":\"Status\",\"message\":\"begin %s the end\"}",
+		 filler());
 	struct event e = judge(422, body, STEP_APPLY);
 	CHECK(strlen(e.message) > 900 && strlen(e.message) < LP_EVENT_MESSAGE);
 	CHECK_HAS(e.message, "begin ");
@@ -116,11 +129,12 @@ static void what_a_job_says_of_its_template_is_still_known_to_be_immutable(void)
 {
 	char body[40000];
 
-	snprintf(body, sizeof(body),
-		 "{\"kind\":\"Status\",\"message\":\"Job.batch \\\"m\\\" is invalid: spec.template: "
-		 "Invalid value: {%s}: field is immutable\",\"details\":{\"causes\":[{\"message\":"
-		 "\"Invalid value: {%s}: field is immutable\",\"field\":\"spec.template\"}]}}",
-		 filler(), filler());
+	snprintf(
+		body, sizeof(body),
+		"{\"kind\":\"Status\",\"message\":\"Job.batch \\\"m\\\" is invalid: spec.template: "
+		"Invalid value: {%s}: field is immutable\",\"details\":{\"causes\":[{\"message\":"
+		"\"Invalid value: {%s}: field is immutable\",\"field\":\"spec.template\"}]}}",
+		filler(), filler());
 	struct event e = judge(422, body, STEP_APPLY);
 	CHECK_HAS(e.message, "Job.batch \"m\" is invalid; spec.template: Invalid value: {xxxx");
 	CHECK_HAS(e.message, "field is immutable; this field cannot be changed in place");

@@ -9,17 +9,22 @@ static struct buf out = LP_BUF(LP_FRAME_MAX + 16);
 static struct wire_reader frame(uint16_t type)
 {
 	CHECK(out.len >= 6);
-	return (struct wire_reader){
-		.type = type, .at = out.data + 6, .end = out.data + out.len};
+	return (struct wire_reader){.type = type, .at = out.data + 6, .end = out.data + out.len};
 }
 
 static void a_step_crosses_whole(void)
 {
-	struct step step = {.id = 7, .kind = STEP_APPLY, .scope = SCOPE_NAMESPACED, .exact = true,
-			    .source = "site", .uid = "u-1", .default_ns = "shop",
+	struct step step = {.id = 7,
+			    .kind = STEP_APPLY,
+			    .scope = SCOPE_NAMESPACED,
+			    .exact = true,
+			    .source = "site",
+			    .uid = "u-1",
+			    .default_ns = "shop",
 			    .known = {.version = "123", .generation = 4, .entry = {1, 2, 3}},
 			    .key = {"apps", "v1", "Deployment", "shop", "till"},
-			    .body = LP_SLICE("{\"a\":1}"), .timeout_ms = 5000};
+			    .body = LP_SLICE("{\"a\":1}"),
+			    .timeout_ms = 5000};
 	struct wire_writer w;
 	struct step back;
 
@@ -37,10 +42,18 @@ static void a_step_crosses_whole(void)
 
 static void an_event_crosses_whole(void)
 {
-	struct event event = {.id = 9, .kind = EVENT_FOUND, .outcome = OUTCOME_KEPT,
-			      .code = LP_NOT_FOUND, .status = 422, .retry_after_ms = -1,
-			      .key = {"", "v1", "Secret", "shop", "s"}, .scope = SCOPE_CLUSTER,
-			      .resource = "secrets", .verbs = 7, .preferred = true, .uid = "u",
+	struct event event = {.id = 9,
+			      .kind = EVENT_FOUND,
+			      .outcome = OUTCOME_KEPT,
+			      .code = LP_NOT_FOUND,
+			      .status = 422,
+			      .retry_after_ms = -1,
+			      .key = {"", "v1", "Secret", "shop", "s"},
+			      .scope = SCOPE_CLUSTER,
+			      .resource = "secrets",
+			      .verbs = 7,
+			      .preferred = true,
+			      .uid = "u",
 			      .live = {.version = "9", .generation = -1, .entry = {9}},
 			      .message = "no"};
 	struct wire_writer w;
@@ -58,8 +71,10 @@ static void an_event_crosses_whole(void)
 
 static bool setup_is_good(unsigned concurrency, int64_t request_ms)
 {
-	struct cluster_setup setup = {.kubeconfig = "/k", .ns = "limpet-system",
-				      .concurrency = concurrency, .request_ms = request_ms};
+	struct cluster_setup setup = {.kubeconfig = "/k",
+				      .ns = "limpet-system",
+				      .concurrency = concurrency,
+				      .request_ms = request_ms};
 	struct wire_writer w;
 
 	lp_buf_clear(&out);
