@@ -17,11 +17,12 @@ struct yaml_stream; /* a parser in the middle of a text */
 /* One document of a stream. */
 struct yaml_doc {
 	struct json *json; /* owned; NULL root for an empty document */
-	unsigned line;	   /* 1-based, of the document's first content */
+	unsigned line;     /* 1-based, of the document's first content */
 	struct yaml_lines *lines;
 };
 
-/* Starts on a text of len bytes, which must outlive the stream; name is for messages: "a/b.yaml". */
+/* Starts on a text of len bytes, which must outlive the stream; name is for messages: "a/b.yaml".
+ */
 LP_CHECKED enum lp_code lp_yaml_open(const void *text, size_t len, const char *name,
 				     struct yaml_stream **ret, struct err *err);
 void lp_yaml_close(struct yaml_stream **stream); /* for LP_AUTO; NULL is fine */

@@ -181,5 +181,10 @@ enum lp_code lp_walk(const struct tree *tree, const char *path, struct problems 
 	LP_TRY(lp_copy(w.path, sizeof(w.path), path, err));
 	w.root_len = strlen(path) + (path[0] != '\0');
 	LP_TRY(tree->list(tree->of, path, look_for_renderer, &w, err));
-	return w.refused ? LP_OK : tree->list(tree->of, path, visit_entry, &w, err);
+	if (w.refused)
+		return LP_OK;
+	enum lp_code code = tree->list(tree->of, path, visit_entry, &w, err);
+	if (code == LP_NOT_FOUND)
+		err->code = LP_CONFLICT; /* never to be taken for a path that is empty */
+	return code == LP_OK ? LP_OK : err->code;
 }

@@ -20,7 +20,8 @@ typedef enum lp_code walk_visit(void *context, const struct manifest_file *file,
 /*
  * Calls visit for each manifest file below path, in byte order of the names; what is refused
  * goes to problems and is not visited. A path that wants kustomize or Helm is one problem, and
- * nothing is visited. LP_NOT_FOUND: no such path; else what tree and visit gave.
+ * nothing is visited. LP_NOT_FOUND: no such path; LP_CONFLICT: what was listed is not there
+ * any more; else what tree and visit gave.
  */
 LP_CHECKED enum lp_code lp_walk(const struct tree *tree, const char *path,
 				struct problems *problems, walk_visit *visit, void *context,

@@ -12,7 +12,7 @@
 
 struct fake_file {
 	const char *path; /* NULL ends the table */
-	const char *text;
+	const char *text; /* NULL: cannot be read */
 	enum tree_type type;
 	uint64_t size_bytes; /* what the tree says; 0: as long as text */
 };
@@ -68,7 +68,7 @@ __attribute__((unused)) static enum lp_code fake_read(void *of, const char *path
 	if (++fake->reads == fake->fail_read)
 		return lp_err_set(ret, LP_TRANSIENT, "%s: the disk is away", path);
 	for (const struct fake_file *file = fake->files; file->path; file++)
-		if (strcmp(file->path, path) == 0)
+		if (strcmp(file->path, path) == 0 && file->text)
 			return lp_buf_str(to, file->text, ret);
 	return lp_err_set(ret, LP_NOT_FOUND, "%s: no such file", path);
 }

@@ -677,6 +677,15 @@ static void a_disk_that_fails_is_no_fault_of_the_revision(void)
 	fake.fail_read = 0;
 }
 
+static void a_file_that_vanishes_is_never_taken_for_an_empty_path(void)
+{
+	static const struct fake_file files[] = {{"a.yaml", CM("x")}, {"b/c.yaml", NULL}, {NULL}};
+
+	CHECK_CODE(render_with(files, (struct render_options){.allow_empty = true}), LP_CONFLICT,
+		   "b/c.yaml: no such file");
+	CHECK(n_objects == 0 && problems.total == 0);
+}
+
 static void a_tree_that_changes_between_the_passes_is_noticed(void)
 {
 	static const struct fake_file before[] = {{"a.yaml", CM("x")}, {NULL}};
@@ -734,6 +743,7 @@ int main(void)
 	TEST(an_object_past_what_the_api_stores_is_refused);
 	TEST(objects_are_limited);
 	TEST(a_disk_that_fails_is_no_fault_of_the_revision);
+	TEST(a_file_that_vanishes_is_never_taken_for_an_empty_path);
 	TEST(a_tree_that_changes_between_the_passes_is_noticed);
 	put_away();
 	lp_known_kinds_free(&known);
