@@ -223,8 +223,7 @@ enum lp_code lp_file_lock(const char *path, int *ret_fd, int *ret_holder_pid, st
 	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
 		return lp_err_os(err, LP_TRANSIENT, errno, "%s", path);
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = lp_steal_fd(&fd);
 	return LP_OK;
 }
 

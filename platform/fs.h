@@ -12,6 +12,14 @@
 /* Closes *fd unless it is -1, and sets it to -1. For LP_AUTO. */
 void lp_close(int *fd);
 
+/* Hands over a descriptor that an LP_AUTO variable owns: yields it and leaves -1 behind. */
+static inline int lp_steal_fd(int *fd)
+{
+	int stolen = *fd;
+	*fd = -1;
+	return stolen;
+}
+
 /*
  * Joins folder and name with a slash into to (LP_PATH_MAX bytes). LP_LIMIT when too long.
  */

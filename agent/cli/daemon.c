@@ -39,8 +39,7 @@ static enum lp_code dial(const char *path, int *ret_fd, struct err *err)
 		return lp_err_os(err, LP_CONFIG, errno,
 				 "%s (only root and the service's group may ask)", path);
 	}
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = lp_steal_fd(&fd);
 	return LP_OK;
 }
 

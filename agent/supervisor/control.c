@@ -250,17 +250,14 @@ static void accept_client(void *ctx, unsigned events)
 	if (fd < 0 || !client)
 		return;
 	if (!may_speak(fd)) {
-		if (send(fd, refusal, sizeof(refusal) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-			return;
+		ssize_t told = send(fd, refusal, sizeof(refusal) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)told; /* it is sent away in any case */
 		return;
 	}
 	*client = (struct client){
-		.super = super, .fd = fd, .in = LP_BUF(REQUEST_BYTES), .out = LP_BUF(ANSWER_BYTES)};
-	if (lp_loop_fd(super->loop, fd, LOOP_READ, client_ready, client, &err) != LP_OK) {
-		client->fd = -1;
-		return;
-	}
-	fd = -1;
+		.super = super, .fd = -1, .in = LP_BUF(REQUEST_BYTES), .out = LP_BUF(ANSWER_BYTES)};
+	if (lp_loop_fd(super->loop, fd, LOOP_READ, client_ready, client, &err) == LP_OK)
+		client->fd = lp_steal_fd(&fd);
 }
 
 /* --- the socket --- */
