@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "platform/json.h"
 
+#include "platform/json_parts.h"
 #include "platform/limits.h"
 
 #include <stdlib.h>
@@ -140,51 +141,56 @@ static enum lp_code check_depth(const char *text, size_t len, struct err *err)
 	return LP_OK;
 }
 
-static int compare_keys(const void *a, const void *b)
+static int compare_members(const void *a, const void *b)
 {
-	const yyjson_mut_val *x = *(yyjson_mut_val *const *)a, *y = *(yyjson_mut_val *const *)b;
-	size_t x_len = unsafe_yyjson_get_len((void *)x);
-	size_t y_len = unsafe_yyjson_get_len((void *)y);
-	int order = memcmp(x->uni.str, y->uni.str, x_len < y_len ? x_len : y_len);
+	const struct json_member *x = a, *y = b;
+	int order = strcmp(x->key, y->key);
 
-	if (order)
-		return order;
-	return x_len < y_len ? -1 : x_len > y_len;
+	return order ? order : x->index < y->index ? -1 : 1;
 }
 
-/* The keys of an object sorted by bytes; free() them. NULL when empty or out of memory. */
-static yyjson_mut_val **sorted_keys(yyjson_mut_val *obj)
+struct json_member *lp_json_sorted(const struct jval *obj)
 {
-	size_t n = yyjson_mut_obj_size(obj), i = 0;
-	yyjson_mut_val **keys = n ? malloc(n * sizeof(yyjson_mut_val *)) : NULL;
+	size_t n = lp_json_len(obj);
+	struct json_member *members = n ? malloc(n * sizeof(*members)) : NULL;
+	struct json_iter it = lp_json_iter(obj);
+
+	while (members && lp_json_next(&it))
+		members[it.index] = (struct json_member){it.key, it.value, it.index};
+	if (members)
+		qsort(members, n, sizeof(*members), compare_members);
+	return members;
+}
+
+static bool has_nul(yyjson_mut_val *obj)
+{
 	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(obj);
 
-	while (keys && i < n)
-		keys[i++] = yyjson_mut_obj_iter_next(&it);
-	if (keys)
-		qsort(keys, n, sizeof(yyjson_mut_val *), compare_keys);
-	return keys;
+	for (yyjson_mut_val *key; (key = yyjson_mut_obj_iter_next(&it));)
+		if (strlen(key->uni.str) != yyjson_mut_get_len(key))
+			return true;
+	return false;
 }
 
+/* Sorting finds a duplicate in n log n, whatever a stranger writes. */
 static enum lp_code check_keys(yyjson_mut_val *obj, struct err *err)
 {
-	size_t n = yyjson_mut_obj_size(obj);
-	yyjson_mut_val **keys = sorted_keys(obj);
-	enum lp_code code = LP_OK;
+	size_t n = yyjson_mut_obj_size(obj), i = 1;
 
-	if (n && !keys)
+	if (has_nul(obj))
+		return lp_err_set(err, LP_REJECTED, "JSON: a key that holds a NUL");
+	if (n < 2)
+		return LP_OK;
+	struct json_member *members = lp_json_sorted(jval(obj));
+	if (!members)
 		return lp_err_nomem(err, "JSON keys");
-	for (size_t i = 0; code == LP_OK && i < n; i++) {
-		const char *key = yyjson_mut_get_str(keys[i]);
-		if (strlen(key) != yyjson_mut_get_len(keys[i]))
-			code = lp_err_set(err, LP_REJECTED, "JSON: a key that holds a NUL");
-		else if (i && compare_keys(&keys[i - 1], &keys[i]) == 0)
-			code = lp_err_set(err, LP_REJECTED,
-					  "JSON: the key \"%.100s\" is there twice in one object",
-					  key);
-	}
-	free(keys);
-	return code;
+	while (i < n && strcmp(members[i - 1].key, members[i].key) != 0)
+		i++;
+	if (i < n)
+		lp_err_set(err, LP_REJECTED,
+			   "JSON: the key \"%.100s\" is there twice in one object", members[i].key);
+	free(members);
+	return i < n ? err->code : LP_OK;
 }
 
 static enum lp_code check_tree(yyjson_mut_val *v, struct err *err)
@@ -577,209 +583,20 @@ enum lp_code lp_json_full(const struct json *doc, const char *what, struct err *
 	return lp_err_set(err, LP_LIMIT, "%s: more than %zu bytes of memory", what, doc->max_bytes);
 }
 
-/* --- writing --- */
+/* --- numbers as text --- */
 
-struct writer {
-	struct buf *out;
-	struct err *err;
-	bool pretty, sorted;
-};
-
-static enum lp_code write_value(const struct writer *w, const struct jval *v, unsigned depth);
-
-static enum lp_code write_escape(const struct writer *w, uint8_t c)
-{
-	static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
-
-	for (const char *form = short_forms; *form; form += 2)
-		if ((uint8_t)form[0] == c)
-			return lp_buf_printf(w->out, w->err, "\\%c", form[1]);
-	return lp_buf_printf(w->out, w->err, "\\u%04x", c);
-}
-
-static enum lp_code write_string(const struct writer *w, const uint8_t *text, size_t n)
-{
-	size_t from = 0;
-
-	LP_TRY(lp_buf_byte(w->out, '"', w->err));
-	for (size_t i = 0; i < n; i++) {
-		if (text[i] >= 0x20 && text[i] != '"' && text[i] != '\\')
-			continue;
-		LP_TRY(lp_buf_append(w->out, text + from, i - from, w->err));
-		LP_TRY(write_escape(w, text[i]));
-		from = i + 1;
-	}
-	LP_TRY(lp_buf_append(w->out, text + from, n - from, w->err));
-	return lp_buf_byte(w->out, '"', w->err);
-}
-
-/* A real number as 0.DIGITS times ten to the point, without zeros at either end. */
-struct digits {
-	char text[32];
-	int n, point;
-	bool negative;
-};
-
-/* Takes apart what yyjson writes: [-]123.45[e-6], the shortest digits that read back the same. */
-static struct digits take_apart(const char *text)
-{
-	struct digits d = {.negative = *text == '-'};
-	bool fraction = false;
-
-	for (text += d.negative; *text && *text != 'e' && *text != 'E'; text++) {
-		if (*text == '.') {
-			fraction = true;
-			continue;
-		}
-		bool leading = !d.n && *text == '0';
-		if (!leading && d.n < (int)sizeof(d.text) - 1)
-			d.text[d.n++] = *text;
-		d.point += fraction ? -leading : !leading;
-	}
-	d.point += *text ? (int)strtol(text + 1, NULL, 10) : 0;
-	while (d.n && d.text[d.n - 1] == '0')
-		d.n--;
-	d.text[d.n] = '\0';
-	return d;
-}
-
-/*
- * In the form of Go's encoding/json, because the API takes 1e3 from YAML for an integer only
- * when it arrives as 1000 and not as 1000.0.
- */
-static enum lp_code write_digits(const struct writer *w, const struct digits *d)
-{
-	const char *t = d->text;
-
-	if (d->negative)
-		LP_TRY(lp_buf_byte(w->out, '-', w->err));
-	if (!d->n)
-		return lp_buf_byte(w->out, '0', w->err);
-	if (d->point < -5 || d->point > 21)
-		return lp_buf_printf(w->out, w->err, "%c%s%se%+d", t[0], d->n > 1 ? "." : "", t + 1,
-				     d->point - 1);
-	if (d->point <= 0)
-		return lp_buf_printf(w->out, w->err, "0.%.*d%s", -d->point, 0, t);
-	if (d->point >= d->n)
-		return lp_buf_printf(w->out, w->err, "%s%.*d", t, d->point - d->n, 0);
-	return lp_buf_printf(w->out, w->err, "%.*s.%s", d->point, t, t + d->point);
-}
-
-static enum lp_code write_real(const struct writer *w, const struct jval *v)
+bool lp_json_digits(const struct jval *v, char to[LP_JSON_DIGITS])
 {
 	uint8_t memory[1024];
 	yyjson_alc alc;
-	yyjson_write_err why;
+	size_t n;
 
 	yyjson_alc_pool_init(&alc, memory, sizeof(memory));
-	const char *text = yyjson_mut_val_write_opts(val(v), YYJSON_WRITE_NOFLAG, &alc, NULL, &why);
-	if (!text)
-		return lp_err_set(w->err, LP_REJECTED, "a number that JSON cannot hold: %s",
-				  why.msg);
-	struct digits d = take_apart(text);
-	return write_digits(w, &d);
-}
-
-static enum lp_code write_int(const struct writer *w, yyjson_mut_val *v)
-{
-	if (!yyjson_mut_is_sint(v))
-		return lp_buf_printf(w->out, w->err, "%llu",
-				     (unsigned long long)yyjson_mut_get_uint(v));
-	/* only -0 is read as a signed zero; it stays, so that the canonical form is stable */
-	long long value = yyjson_mut_get_sint(v);
-	return value ? lp_buf_printf(w->out, w->err, "%lld", value)
-		     : lp_buf_str(w->out, "-0", w->err);
-}
-
-static enum lp_code write_break(const struct writer *w, unsigned depth)
-{
-	if (!w->pretty)
-		return LP_OK;
-	return lp_buf_printf(w->out, w->err, "\n%*s", (int)(2 * depth), "");
-}
-
-static enum lp_code write_member(const struct writer *w, yyjson_mut_val *key, unsigned depth)
-{
-	LP_TRY(write_string(w, (const uint8_t *)key->uni.str, unsafe_yyjson_get_len(key)));
-	LP_TRY(lp_buf_str(w->out, w->pretty ? ": " : ":", w->err));
-	return write_value(w, jval(key->next), depth);
-}
-
-static enum lp_code write_obj(const struct writer *w, yyjson_mut_val *obj, unsigned depth)
-{
-	size_t n = yyjson_mut_obj_size(obj);
-	yyjson_mut_val **keys = w->sorted ? sorted_keys(obj) : NULL;
-	yyjson_mut_val *key = n ? obj->uni.ptr : NULL;
-	enum lp_code code = w->sorted && n && !keys ? lp_err_nomem(w->err, "JSON keys") : LP_OK;
-
-	for (size_t i = 0; code == LP_OK && i < n; i++) {
-		key = keys ? keys[i] : key->next->next;
-		code = i ? lp_buf_byte(w->out, ',', w->err) : LP_OK;
-		if (code == LP_OK)
-			code = write_break(w, depth + 1);
-		if (code == LP_OK)
-			code = write_member(w, key, depth + 1);
-	}
-	free(keys);
-	return code;
-}
-
-static enum lp_code write_arr(const struct writer *w, const struct jval *arr, unsigned depth)
-{
-	struct json_iter it = lp_json_iter(arr);
-
-	while (lp_json_next(&it)) {
-		if (it.index)
-			LP_TRY(lp_buf_byte(w->out, ',', w->err));
-		LP_TRY(write_break(w, depth + 1));
-		LP_TRY(write_value(w, it.value, depth + 1));
-	}
-	return LP_OK;
-}
-
-static enum lp_code write_container(const struct writer *w, const struct jval *v, unsigned depth)
-{
-	bool is_obj = lp_json_is(v, JSON_OBJ);
-
-	LP_TRY(lp_buf_byte(w->out, is_obj ? '{' : '[', w->err));
-	LP_TRY(is_obj ? write_obj(w, val(v), depth) : write_arr(w, v, depth));
-	if (lp_json_len(v))
-		LP_TRY(write_break(w, depth));
-	return lp_buf_byte(w->out, is_obj ? '}' : ']', w->err);
-}
-
-static enum lp_code write_value(const struct writer *w, const struct jval *v, unsigned depth)
-{
-	struct slice text = lp_json_slice(v);
-
-	switch (lp_json_type(v)) {
-	case JSON_OBJ:
-	case JSON_ARR:
-		return write_container(w, v, depth);
-	case JSON_STR:
-		return write_string(w, text.data, text.len);
-	case JSON_REAL:
-		return write_real(w, v);
-	case JSON_INT:
-		return write_int(w, val(v));
-	case JSON_BOOL:
-		return lp_buf_str(w->out, yyjson_mut_get_bool(val(v)) ? "true" : "false", w->err);
-	default:
-		return lp_buf_str(w->out, "null", w->err);
-	}
-}
-
-enum lp_code lp_json_write(const struct jval *v, struct buf *out, struct err *err)
-{
-	return write_value(&(struct writer){.out = out, .err = err}, v, 0);
-}
-
-enum lp_code lp_json_write_pretty(const struct jval *v, struct buf *out, struct err *err)
-{
-	return write_value(&(struct writer){.out = out, .err = err, .pretty = true}, v, 0);
-}
-
-enum lp_code lp_json_canonical(const struct jval *v, struct buf *out, struct err *err)
-{
-	return write_value(&(struct writer){.out = out, .err = err, .sorted = true}, v, 0);
+	const char *text = yyjson_mut_val_write_opts(val(v), YYJSON_WRITE_NOFLAG, &alc, &n, NULL);
+	if (!text || n >= LP_JSON_DIGITS)
+		return false;
+	memcpy(to, text, n + 1);
+	if (yyjson_mut_is_sint(val(v)) && !yyjson_mut_get_sint(val(v)))
+		memcpy(to, "-0", 3); /* nothing else is read as a signed zero */
+	return true;
 }

@@ -2,7 +2,9 @@
 #include "platform/yaml.h"
 
 #include "platform/arena.h"
+#include "platform/json_parts.h"
 #include "platform/limits.h"
+#include "platform/yaml_lines.h"
 #include "platform/yaml_type.h"
 
 #include <stdio.h>
@@ -12,16 +14,6 @@
 
 #define NAME_MAX_BYTES 512 /* of a stream in messages */
 #define ANCHOR_BYTES   (256u * LP_KIB)
-
-/* Values on one line, which lie one behind the other in memory, first to last. */
-struct line {
-	const struct jval *first, *last;
-	unsigned line;
-};
-struct yaml_lines {
-	struct line *lines; /* owned; in the order of the text */
-	size_t n, cap;
-};
 
 struct anchor {
 	struct anchor *next;
@@ -141,43 +133,6 @@ static enum lp_code next_event(struct yaml_stream *s, yaml_event_t *event, struc
 	return yaml_parser_parse(&s->parser, event) ? LP_OK : parser_error(s, err);
 }
 
-/* --- lines --- */
-
-#define NEAR_BYTES 4096 /* values further apart lie in different blocks of memory */
-
-static void note_line(struct yaml_stream *s, const struct jval *v, unsigned line)
-{
-	struct yaml_lines *l = s->lines;
-	struct line *last = l->n ? &l->lines[l->n - 1] : NULL;
-
-	if (!v)
-		return;
-	if (last && last->line == line && v > last->last &&
-	    (const char *)v - (const char *)last->last < NEAR_BYTES) {
-		last->last = v;
-		return;
-	}
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap + l->cap / 2 : 32;
-		struct line *lines = realloc(l->lines, cap * sizeof(*lines));
-		if (!lines)
-			return; /* a value whose line is not known has the document's */
-		l->lines = lines;
-		l->cap = cap;
-	}
-	l->lines[l->n++] = (struct line){v, v, line};
-}
-
-unsigned lp_yaml_line(const struct yaml_doc *doc, const struct jval *v)
-{
-	const struct yaml_lines *l = doc->lines;
-
-	for (size_t i = 0; l && v && i < l->n; i++)
-		if (v >= l->lines[i].first && v <= l->lines[i].last)
-			return l->lines[i].line;
-	return doc->line;
-}
-
 /* --- building --- */
 
 static enum lp_code count_node(struct yaml_stream *s, yaml_mark_t mark, unsigned depth,
@@ -246,12 +201,12 @@ static enum lp_code expand(struct yaml_stream *s, const struct jval *v, yaml_mar
 	LP_TRY(count_node(s, mark, depth, err));
 	if (!is_obj && !lp_json_is(v, JSON_ARR)) {
 		*ret = lp_json_copy(s->json, v);
-		note_line(s, *ret, line);
+		lp_yaml_note(s->lines, *ret, line);
 		return *ret ? LP_OK : full(s, mark, err);
 	}
 	struct jval *to = is_obj ? lp_json_obj(s->json) : lp_json_arr(s->json), *part;
 	struct json_iter it = lp_json_iter(v);
-	note_line(s, to, line);
+	lp_yaml_note(s->lines, to, line);
 	while (to && lp_json_next(&it)) {
 		LP_TRY(expand(s, it.value, mark, line, depth + 1, &part, err));
 		if (!(is_obj ? lp_json_append(s->json, to, it.key, part) : lp_json_add(to, part)))
@@ -337,7 +292,7 @@ static enum lp_code build_scalar(struct yaml_stream *s, yaml_event_t *event, uns
 				     event->data.scalar.length);
 	if (!v)
 		return full(s, event->start_mark, err);
-	note_line(s, v, line);
+	lp_yaml_note(s->lines, v, line);
 	LP_TRY(add_anchor(s, event->data.scalar.anchor, v, event->start_mark, &anchor, err));
 	if (anchor)
 		anchor->open = false;
@@ -353,7 +308,7 @@ static enum lp_code build_sequence(struct yaml_stream *s, yaml_event_t *start, u
 
 	if (!arr)
 		return full(s, start->start_mark, err);
-	note_line(s, arr, line);
+	lp_yaml_note(s->lines, arr, line);
 	LP_TRY(add_anchor(s, start->data.sequence_start.anchor, arr, start->start_mark, &anchor,
 			  err));
 	for (;;) {
@@ -483,43 +438,22 @@ static enum lp_code twice(struct yaml_stream *s, const char *key, size_t line, s
 		       "the key \"%.100s\" is there twice in one mapping; remove one", key);
 }
 
-struct member {
-	const char *key;
-	const struct jval *value;
-	size_t index;
-};
-
-static int compare_members(const void *a, const void *b)
-{
-	const struct member *x = a, *y = b;
-	int order = strcmp(x->key, y->key);
-
-	return order ? order : x->index < y->index ? -1 : 1;
-}
-
-/* Sorting finds a duplicate in n log n, whatever a stranger writes. */
 static enum lp_code check_twice(struct yaml_stream *s, const struct jval *obj, struct err *err)
 {
-	size_t n = lp_json_len(obj);
-	struct json_iter it = lp_json_iter(obj);
-	struct member *members = n > 1 ? malloc(n * sizeof(*members)) : NULL;
-	enum lp_code code = LP_OK;
+	const struct yaml_doc doc = {.lines = s->lines};
+	size_t n = lp_json_len(obj), i = 1;
 
 	if (n < 2)
 		return LP_OK;
+	struct json_member *members = lp_json_sorted(obj);
 	if (!members)
 		return lp_err_nomem(err, "YAML keys");
-	while (lp_json_next(&it))
-		members[it.index] = (struct member){it.key, it.value, it.index};
-	qsort(members, n, sizeof(*members), compare_members);
-	for (size_t i = 1; code == LP_OK && i < n; i++) {
-		struct yaml_doc doc = {.lines = s->lines};
-		if (strcmp(members[i - 1].key, members[i].key) == 0)
-			code = twice(s, members[i].key, lp_yaml_line(&doc, members[i].value), 0,
-				     err);
-	}
+	while (i < n && strcmp(members[i - 1].key, members[i].key) != 0)
+		i++;
+	if (i < n)
+		twice(s, members[i].key, lp_yaml_line(&doc, members[i].value), 0, err);
 	free(members);
-	return code;
+	return i < n ? err->code : LP_OK;
 }
 
 /* The state of one mapping. explicit is made by the first merge key: keys written here. */
@@ -584,7 +518,7 @@ static enum lp_code build_mapping(struct yaml_stream *s, yaml_event_t *start, un
 
 	if (!m.obj)
 		return full(s, start->start_mark, err);
-	note_line(s, m.obj, line);
+	lp_yaml_note(s->lines, m.obj, line);
 	LP_TRY(add_anchor(s, start->data.mapping_start.anchor, m.obj, start->start_mark, &anchor,
 			  err));
 	for (;;) {
@@ -658,9 +592,7 @@ void lp_yaml_close(struct yaml_stream **stream)
 void lp_yaml_doc_free(struct yaml_doc *doc)
 {
 	lp_json_free(doc->json);
-	if (doc->lines)
-		free(doc->lines->lines);
-	free(doc->lines);
+	lp_yaml_lines_free(doc->lines);
 	*doc = (struct yaml_doc){0};
 }
 
@@ -686,7 +618,7 @@ static enum lp_code begin_document(struct yaml_stream *s, size_t max_bytes, yaml
 		return FAIL(s, LP_LIMIT, mark, err, "more than %u documents in one file",
 			    LP_YAML_DOCS);
 	LP_TRY(lp_json_new(max_bytes, &doc->json, err));
-	doc->lines = calloc(1, sizeof(*doc->lines));
+	doc->lines = lp_yaml_lines_new();
 	if (!doc->lines)
 		return lp_err_nomem(err, "YAML document");
 	s->json = doc->json;
