@@ -80,7 +80,12 @@ static void close_dir(DIR **dir)
 		closedir(*dir);
 }
 
-static enum lp_code add_pack(struct git *git, const char *folder, const char *name, struct err *err)
+static void free_odb(git_odb **odb)
+{
+	git_odb_free(*odb);
+}
+
+static enum lp_code add_pack(git_odb *odb, const char *folder, const char *name, struct err *err)
 {
 	char index[LP_PATH_MAX], pack[LP_PATH_MAX];
 	struct stat st;
@@ -92,14 +97,14 @@ static enum lp_code add_pack(struct git *git, const char *folder, const char *na
 		return lp_err_set(err, LP_CORRUPT, "%s has no pack beside it", index);
 	if (git_odb_backend_one_pack(&backend, index) != 0)
 		return git_failed(LP_CORRUPT, index, err);
-	if (git_odb_add_backend(git->odb, backend, 1) != 0) {
+	if (git_odb_add_backend(odb, backend, 1) != 0) {
 		backend->free(backend);
 		return git_failed(LP_INTERNAL, index, err);
 	}
 	return LP_OK;
 }
 
-static enum lp_code add_folder(struct git *git, const char *folder, struct err *err)
+static enum lp_code add_folder(git_odb *odb, const char *folder, struct err *err)
 {
 	LP_AUTO(close_dir) DIR *dir = opendir(folder);
 	if (!dir)
@@ -109,54 +114,59 @@ static enum lp_code add_folder(struct git *git, const char *folder, struct err *
 		size_t n = strlen(entry->d_name);
 		if (strncmp(entry->d_name, "pack-", 5) == 0 && n > 9 &&
 		    strcmp(entry->d_name + n - 4, ".idx") == 0)
-			LP_TRY(add_pack(git, folder, entry->d_name, err));
+			LP_TRY(add_pack(odb, folder, entry->d_name, err));
 	}
+	return LP_OK;
+}
+
+/* Takes *odb over when it succeeds. */
+static enum lp_code take_odb(git_odb **odb, struct git **ret, struct err *err)
+{
+	struct git *git = calloc(1, sizeof(*git));
+	if (!git)
+		return lp_err_nomem(err, "object database");
+	git->odb = LP_STEAL(*odb);
+	*ret = git;
 	return LP_OK;
 }
 
 enum lp_code lp_git_open(const char *const *folders, size_t folder_count, struct git **ret,
 			 struct err *err)
 {
+	LP_AUTO(free_odb) git_odb *odb = NULL;
 	LP_TRY(lp_git_init(err));
-	LP_AUTO(lp_git_close) struct git *git = calloc(1, sizeof(*git));
-	if (!git)
-		return lp_err_nomem(err, "object database");
-	if (git_odb_new(&git->odb) != 0)
+	if (git_odb_new(&odb) != 0)
 		return git_failed(LP_INTERNAL, "object database", err);
 	for (size_t i = 0; i < folder_count; i++)
-		LP_TRY(add_folder(git, folders[i], err));
-	*ret = LP_STEAL(git);
-	return LP_OK;
+		LP_TRY(add_folder(odb, folders[i], err));
+	return take_odb(&odb, ret, err);
 }
 
 enum lp_code lp_git_open_repository(const char *path, struct git **ret, struct err *err)
 {
 	static const char *const below[] = {".git/objects", "objects"};
+	LP_AUTO(free_odb) git_odb *odb = NULL;
 	char objects[LP_PATH_MAX];
 	struct stat st;
 	LP_TRY(lp_git_init(err));
-	LP_AUTO(lp_git_close) struct git *git = calloc(1, sizeof(*git));
-	if (!git)
-		return lp_err_nomem(err, "object database");
 	for (size_t i = 0; i < sizeof(below) / sizeof(below[0]); i++) {
 		LP_TRY(lp_path_join(objects, path, below[i], err));
 		if (stat(objects, &st) != 0 || !S_ISDIR(st.st_mode))
 			continue;
-		if (git_odb_open(&git->odb, objects) != 0)
+		if (git_odb_open(&odb, objects) != 0)
 			return git_failed(LP_CORRUPT, objects, err);
-		*ret = LP_STEAL(git);
-		return LP_OK;
+		return take_odb(&odb, ret, err);
 	}
 	return lp_err_set(err, LP_NOT_FOUND, "%s is no Git repository", path);
 }
 
-void lp_git_close(struct git **at)
+void lp_git_close(struct git **git)
 {
-	struct git *git = LP_STEAL(*at);
-	if (!git)
+	struct git *old = LP_STEAL(*git);
+	if (!old)
 		return;
-	git_odb_free(git->odb);
-	free(git);
+	git_odb_free(old->odb);
+	free(old);
 }
 
 static enum lp_code object_failed(int result, const uint8_t id[20], struct err *err)
@@ -201,8 +211,8 @@ enum lp_code lp_git_read(struct git *git, const uint8_t id[20], enum git_type ty
 			 struct err *err)
 {
 	git_oid oid;
-	enum git_type found;
-	uint64_t bytes;
+	enum git_type found = GIT_TYPE_BLOB;
+	uint64_t bytes = 0;
 	LP_AUTO(free_object) git_odb_object *object = NULL;
 	char hex[41];
 	LP_TRY(lp_git_header(git, id, &found, &bytes, err));
@@ -229,12 +239,14 @@ enum lp_code lp_git_inbound_new(const char *folder, struct git *bases, struct gi
 				struct err *err)
 {
 	LP_TRY(lp_git_init(err));
-	LP_AUTO(lp_git_inbound_free) struct git_inbound *in = calloc(1, sizeof(*in));
+	struct git_inbound *in = calloc(1, sizeof(*in));
 	if (!in)
 		return lp_err_nomem(err, "pack");
-	if (git_indexer_new(&in->indexer, folder, 0400, bases ? bases->odb : NULL, NULL) != 0)
+	if (git_indexer_new(&in->indexer, folder, 0400, bases ? bases->odb : NULL, NULL) != 0) {
+		free(in);
 		return git_failed(LP_TRANSIENT, folder, err);
-	*ret = LP_STEAL(in);
+	}
+	*ret = in;
 	return LP_OK;
 }
 
@@ -252,11 +264,11 @@ enum lp_code lp_git_inbound_finish(struct git_inbound *in, struct err *err)
 	return LP_OK;
 }
 
-void lp_git_inbound_free(struct git_inbound **at)
+void lp_git_inbound_free(struct git_inbound **in)
 {
-	struct git_inbound *in = LP_STEAL(*at);
-	if (!in)
+	struct git_inbound *old = LP_STEAL(*in);
+	if (!old)
 		return;
-	git_indexer_free(in->indexer);
-	free(in);
+	git_indexer_free(old->indexer);
+	free(old);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define USER_AGENT    "limpet/" LIMPET_VERSION
 #define CA_FILE_BYTES (4u * LP_MIB)
 
 enum lp_code lp_http_init(struct err *err)
@@ -90,12 +91,8 @@ static void set_pool(struct http *http)
 	curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
 }
 
-enum lp_code lp_http_open(const struct http_options *options, struct http **ret, struct err *err)
+static enum lp_code fill(struct http *http, const struct http_options *options, struct err *err)
 {
-	LP_TRY(lp_http_init(err));
-	LP_AUTO(lp_http_close) struct http *http = calloc(1, sizeof(*http));
-	if (!http)
-		return lp_err_nomem(err, "HTTP client");
 	http->max_connections = options->max_connections ? options->max_connections : 2;
 	http->http1_only = options->http1_only;
 	http->connect_timeout_ms =
@@ -103,15 +100,28 @@ enum lp_code lp_http_open(const struct http_options *options, struct http **ret,
 	http->stall_timeout_ms = options->stall_timeout_ms ? options->stall_timeout_ms : 60000;
 	LP_TRY(take_ca(http, options, err));
 	LP_TRY(take_identity(http, options, err));
-	LP_TRY(copy_text(options->user_agent ? options->user_agent : "limpet/" LP_VERSION,
-			 &http->user_agent, err));
+	LP_TRY(copy_text(options->user_agent ? options->user_agent : USER_AGENT, &http->user_agent,
+			 err));
 	LP_TRY(copy_text(options->proxy, &http->proxy, err));
 	http->multi = curl_multi_init();
 	if (!http->multi)
 		return lp_err_nomem(err, "HTTP client");
 	set_pool(http);
-	*ret = LP_STEAL(http);
 	return LP_OK;
+}
+
+enum lp_code lp_http_open(const struct http_options *options, struct http **ret, struct err *err)
+{
+	LP_TRY(lp_http_init(err));
+	struct http *http = calloc(1, sizeof(*http));
+	if (!http)
+		return lp_err_nomem(err, "HTTP client");
+	enum lp_code code = fill(http, options, err);
+	if (code == LP_OK)
+		*ret = http;
+	else
+		lp_http_close(&http);
+	return code;
 }
 
 static void wipe_text(char *secret)
@@ -128,26 +138,26 @@ static void wipe_buf(struct buf *secret)
 	lp_buf_free(secret);
 }
 
-void lp_http_close(struct http **at)
+void lp_http_close(struct http **http)
 {
-	struct http *http = LP_STEAL(*at);
-	if (!http)
+	struct http *old = LP_STEAL(*http);
+	if (!old)
 		return;
-	while (http->calls)
-		lp_http_call_free(http->calls);
-	if (http->multi)
-		curl_multi_cleanup(http->multi);
-	lp_buf_free(&http->ca_pem);
-	lp_buf_free(&http->client_cert_pem);
-	wipe_buf(&http->client_key_pem);
-	wipe_text(http->password);
-	wipe_text(http->bearer);
-	free(http->ca_file);
-	free(http->user);
-	free(http->user_agent);
-	free(http->proxy);
-	free(http->origin);
-	free(http);
+	while (old->calls)
+		lp_http_call_free(old->calls);
+	if (old->multi)
+		curl_multi_cleanup(old->multi);
+	lp_buf_free(&old->ca_pem);
+	lp_buf_free(&old->client_cert_pem);
+	wipe_buf(&old->client_key_pem);
+	wipe_text(old->password);
+	wipe_text(old->bearer);
+	free(old->ca_file);
+	free(old->user);
+	free(old->user_agent);
+	free(old->proxy);
+	free(old->origin);
+	free(old);
 }
 
 void lp_http_response_free(struct http_response *response)
@@ -191,15 +201,15 @@ enum lp_code lp_http_start(struct http *http, const struct http_request *request
 	return LP_OK;
 }
 
-void lp_http_cancel(struct http_call **at)
+void lp_http_cancel(struct http_call **call)
 {
-	struct http_call *call = LP_STEAL(*at);
-	if (!call)
+	struct http_call *old = LP_STEAL(*call);
+	if (!old)
 		return;
-	if (call->http->inside)
-		call->cancelled = true; /* freed when libcurl has returned */
+	if (old->http->inside)
+		old->cancelled = true; /* freed when libcurl has returned */
 	else
-		lp_http_call_free(call);
+		lp_http_call_free(old);
 }
 
 /* Frees what was cancelled from inside callbacks, and adds what was started there. */

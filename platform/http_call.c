@@ -181,7 +181,8 @@ static void set_tls(CURL *easy, struct http *http, CURLcode *bad)
 	struct curl_blob cert = blob_of(&http->client_cert_pem);
 	struct curl_blob key = blob_of(&http->client_key_pem);
 	if (key.len)
-		key.len++; /* mbedTLS knows PEM by its NUL, and libcurl adds one only to certificates */
+		key.len++; /* mbedTLS knows PEM by its NUL, and libcurl adds one only to
+			      certificates */
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);

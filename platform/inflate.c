@@ -21,13 +21,13 @@ enum lp_code lp_inflate_new(struct inflater **ret, struct err *err)
 	return LP_OK;
 }
 
-void lp_inflate_free(struct inflater **at)
+void lp_inflate_free(struct inflater **inflater)
 {
-	struct inflater *inflater = LP_STEAL(*at);
-	if (!inflater)
+	struct inflater *old = LP_STEAL(*inflater);
+	if (!old)
 		return;
-	inflateEnd(&inflater->z);
-	free(inflater);
+	inflateEnd(&old->z);
+	free(old);
 }
 
 void lp_inflate_begin(struct inflater *inflater)

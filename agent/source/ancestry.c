@@ -49,29 +49,29 @@ static size_t slot_of(const struct walk *walk, const struct oid *id)
 	return slot;
 }
 
-/* Doubles the room; the queue fills at most half of the slots. */
-static enum lp_code walk_grow(struct walk *walk, struct err *err)
+/* Doubles the room, false out of memory; the queue fills at most half of the slots. */
+static bool walk_grow(struct walk *walk)
 {
 	size_t count = walk->slot_count ? walk->slot_count * 2 : 64;
 	struct oid *queue = realloc(walk->queue, count / 2 * sizeof(*queue));
 	if (!queue)
-		return lp_err_nomem(err, "commits");
+		return false;
 	walk->queue = queue;
 	uint32_t *slots = calloc(count, sizeof(*slots));
 	if (!slots)
-		return lp_err_nomem(err, "commits");
+		return false;
 	free(walk->slots);
 	walk->slots = slots;
 	walk->slot_count = count;
 	for (size_t i = 0; i < walk->len; i++)
 		walk->slots[slot_of(walk, &walk->queue[i])] = (uint32_t)i + 1;
-	return LP_OK;
+	return true;
 }
 
 static enum lp_code walk_add(struct walk *walk, const struct oid *id, struct err *err)
 {
-	if (walk->len == walk->slot_count / 2)
-		LP_TRY(walk_grow(walk, err));
+	if (walk->len == walk->slot_count / 2 && !walk_grow(walk))
+		return lp_err_nomem(err, "commits");
 	size_t slot = slot_of(walk, id);
 	if (walk->slots[slot])
 		return LP_OK;
@@ -97,26 +97,35 @@ static enum lp_code walk_commit(struct git *git, struct walk *walk, const struct
 	return LP_OK;
 }
 
-enum lp_code lp_ancestry(struct git *git, const struct oid *from, const struct oid *to,
-			 enum ancestry *ret, struct err *err)
+static enum lp_code walk_all(struct git *git, struct walk *walk, const struct oid *to,
+			     enum ancestry *ret, struct err *err)
 {
-	LP_AUTO(walk_free) struct walk walk = {0};
 	LP_AUTO(lp_buf_free) struct buf content = LP_BUF(LP_COMMIT_BYTES);
 	bool gap = false, there;
-	LP_TRY(walk_add(&walk, from, err));
-	while (walk.next < walk.len) {
-		struct oid id = walk.queue[walk.next++];
+	while (walk->next < walk->len) {
+		struct oid id = walk->queue[walk->next++];
 		if (lp_oid_equal(&id, to)) {
 			*ret = ANCESTRY_CONNECTED;
 			return LP_OK;
 		}
-		if (walk.next > LP_ANCESTRY_COMMITS) {
+		if (walk->next > LP_ANCESTRY_COMMITS) {
 			*ret = ANCESTRY_BOUND;
 			return LP_OK;
 		}
-		LP_TRY(walk_commit(git, &walk, &id, &content, &there, err));
+		LP_TRY(walk_commit(git, walk, &id, &content, &there, err));
 		gap |= !there;
 	}
 	*ret = gap ? ANCESTRY_GAP : ANCESTRY_UNRELATED;
 	return LP_OK;
+}
+
+enum lp_code lp_ancestry(struct git *git, const struct oid *from, const struct oid *to,
+			 enum ancestry *ret, struct err *err)
+{
+	struct walk walk = {0};
+	enum lp_code code = walk_add(&walk, from, err);
+	if (code == LP_OK)
+		code = walk_all(git, &walk, to, ret, err);
+	walk_free(&walk);
+	return code;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/source/pkt.h"
 
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +62,7 @@ static enum lp_code feed_partial(struct pkt_reader *reader, const uint8_t *data,
 				 pkt_visit *visit, void *ctx, size_t *ret_used, struct err *err)
 {
 	struct buf *partial = &reader->partial;
-	size_t length, used = 0;
+	size_t length = 0, used = 0;
 	if (partial->len < LENGTH_BYTES) {
 		used = smaller(n, LENGTH_BYTES - partial->len);
 		LP_TRY(lp_buf_append(partial, data, used, err));
@@ -147,7 +146,7 @@ const char *lp_remote_text(struct slice said, char *to, size_t size)
 	for (size_t i = 0; i < said.len && n + 1 < size; i++) {
 		bool printable = said.data[i] > ' ' && said.data[i] < 0x7f;
 		if (printable || (n && to[n - 1] != ' '))
-			to[n++] = printable ? (char)said.data[i] : ' ';
+			to[n++] = (char)(printable ? said.data[i] : ' ');
 	}
 	while (n && to[n - 1] == ' ')
 		n--;

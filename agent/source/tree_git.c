@@ -166,13 +166,13 @@ enum lp_code lp_tree_git_open(struct git *git, const struct oid *root, struct tr
 	return LP_OK;
 }
 
-void lp_tree_git_close(struct tree_git **at)
+void lp_tree_git_close(struct tree_git **tree)
 {
-	struct tree_git *tree = LP_STEAL(*at);
-	if (!tree)
+	struct tree_git *old = LP_STEAL(*tree);
+	if (!old)
 		return;
-	lp_buf_free(&tree->last);
-	free(tree);
+	lp_buf_free(&old->last);
+	free(old);
 }
 
 struct tree lp_tree_git(struct tree_git *tree)
