@@ -301,6 +301,20 @@ static void a_look_at_a_database_that_was_closed_makes_no_wal(void)
 	CHECK(memcmp(before, after, sizeof(before)) == 0);
 }
 
+static void opening_and_closing_alone_write_nothing(void)
+{
+	start();
+	accept_revision("site", 1, 5, 5);
+	lp_db_close(&db);
+	struct buf old = file_of("");
+	CHECK_OK(lp_db_open(path, LP_DB_WRITE, &db, &err));
+	lp_db_close(&db);
+	struct buf new = file_of("");
+	CHECK(lp_slice_equal(LP_SLICE_OF(&old), LP_SLICE_OF(&new)));
+	lp_buf_free(&old);
+	lp_buf_free(&new);
+}
+
 static void a_look_at_nothing_is_not_found_and_makes_nothing(void)
 {
 	start_empty();
@@ -458,6 +472,7 @@ int main(void)
 	TEST(a_second_owner_and_a_look_meanwhile_are_conflicts);
 	TEST(a_look_after_a_crash_sees_the_wal_and_writes_nothing);
 	TEST(a_look_at_a_database_that_was_closed_makes_no_wal);
+	TEST(opening_and_closing_alone_write_nothing);
 	TEST(a_look_at_nothing_is_not_found_and_makes_nothing);
 	TEST(a_folder_that_is_missing_is_for_a_person);
 	TEST(a_path_without_room_for_its_suffixes_is_a_limit);
