@@ -12,7 +12,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,8 +111,7 @@ def _build(program, folder, label):
         return f"{count} modules fetched" if count else ""
 
     with open(log, "wb") as out, progress(f"{label} (about {program.seconds} s)", fetched):
-        code = subprocess.run(argv, cwd=MODULE / program.module, env=_environment(program),
-                              stdin=subprocess.DEVNULL, stdout=out, stderr=out).returncode
+        code = _run(argv, program, out)
     if code != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise BuildFailed(f"{program.name} does not build; all of it is in {log}, the end:\n{tail}")
@@ -121,6 +122,22 @@ def _build(program, folder, label):
     (folder / "MANIFEST.new").write_text(lines)
     (folder / "MANIFEST.new").rename(folder / "MANIFEST")
     log.unlink()
+
+
+def _run(argv, program, out):
+    """Runs go in a session of its own; an interrupt ends all of it, and it leaves no file."""
+    parent = cache_root() / "go"
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as temporary:
+        popen = subprocess.Popen(
+            argv, cwd=MODULE / program.module, env={**_environment(program), "GOTMPDIR": temporary},
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        try:
+            return popen.wait()
+        except BaseException:
+            os.killpg(popen.pid, signal.SIGINT)
+            popen.wait()
+            raise
 
 
 def _verify(folder, name, digest):
