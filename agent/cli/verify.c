@@ -244,7 +244,7 @@ static void print_text(const struct judgement *j)
 
 static int run(const struct request *request)
 {
-	struct judgement judgement;
+	struct judgement judgement = {.verdict = VERDICT_MALFORMED};
 	struct err err = {0};
 
 	enum lp_code code = judge(request, &judgement, &err);

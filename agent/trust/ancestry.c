@@ -7,12 +7,14 @@
 /*
  * The ids met, in the order in which they were met: the front part was read, the rest is
  * the queue. The table finds an id in it; its key is random, so that nobody can make ids
- * that collide.
+ * that collide. Both have their final size from the start: pages that are never touched
+ * cost nothing.
  */
 struct met {
 	struct oid *ids;
-	uint32_t *table; /* index + 1 in ids, 0 empty; twice as large as ids, a power of two */
+	uint32_t *table; /* index + 1 in ids, 0 empty */
 	size_t len, cap, next;
+	size_t table_len; /* a power of two, at least twice cap */
 	uint8_t key[16];
 };
 
@@ -22,46 +24,29 @@ static void met_free(struct met *m)
 	free(m->table);
 }
 
-/* The place of id in the table: where it is, or the empty one where it belongs. */
-static uint32_t *find(struct met *m, const struct oid *id)
+static enum lp_code met_new(struct met *m, size_t cap, struct err *err)
 {
-	size_t mask = 2 * m->cap - 1;
+	*m = (struct met){.cap = cap, .table_len = 64};
+	while (m->table_len < 2 * cap)
+		m->table_len *= 2;
+	lp_random(m->key, sizeof(m->key));
+	m->ids = calloc(cap, sizeof(*m->ids));
+	m->table = calloc(m->table_len, sizeof(*m->table));
+	return m->ids && m->table ? LP_OK : lp_err_nomem(err, "ancestry");
+}
+
+/* Queues an id unless it was met. What is past the walk's limit is not looked at anyway. */
+static void add(struct met *m, const struct oid *id)
+{
+	size_t mask = m->table_len - 1;
 	size_t at = (size_t)lp_siphash(m->key, id->bytes, sizeof(id->bytes)) & mask;
 
 	while (m->table[at] && !lp_oid_equal(&m->ids[m->table[at] - 1], id))
 		at = (at + 1) & mask;
-	return &m->table[at];
-}
-
-static enum lp_code grow(struct met *m, struct err *err)
-{
-	size_t cap = m->cap ? 2 * m->cap : 64;
-	struct oid *ids = realloc(m->ids, cap * sizeof(*ids));
-
-	if (!ids)
-		return lp_err_nomem(err, "ancestry");
-	m->ids = ids;
-	uint32_t *table = calloc(2 * cap, sizeof(*table));
-	if (!table)
-		return lp_err_nomem(err, "ancestry");
-	free(m->table);
-	m->table = table;
-	m->cap = cap;
-	for (size_t i = 0; i < m->len; i++)
-		*find(m, &m->ids[i]) = (uint32_t)i + 1;
-	return LP_OK;
-}
-
-static enum lp_code add(struct met *m, const struct oid *id, struct err *err)
-{
-	if (m->len == m->cap)
-		LP_TRY(grow(m, err));
-	uint32_t *place = find(m, id);
-	if (*place)
-		return LP_OK;
+	if (m->table[at] || m->len == m->cap)
+		return;
 	m->ids[m->len++] = *id;
-	*place = (uint32_t)m->len;
-	return LP_OK;
+	m->table[at] = (uint32_t)m->len;
 }
 
 /* Ends the walk with a result about one commit. */
@@ -100,29 +85,39 @@ static enum lp_code visit(struct ancestry_walk *w, struct met *m, const struct o
 		return LP_OK;
 	}
 	for (size_t i = 0; i < c.parents_len; i++)
-		LP_TRY(add(m, &c.parents[i], err));
+		add(m, &c.parents[i]);
+	return LP_OK;
+}
+
+static enum lp_code walk(struct ancestry_walk *w, struct met *m, struct err *err)
+{
+	LP_AUTO(lp_buf_free) struct buf bytes = LP_BUF(LP_COMMIT_BYTES);
+	bool ended = false;
+
+	for (size_t i = 0; i < w->from_len; i++)
+		add(m, &w->from[i]);
+	while (!ended && m->next < m->len) {
+		struct oid id = m->ids[m->next];
+
+		if (m->next++ == w->max)
+			ended = end(w, ANCESTRY_TOO_LONG, &id);
+		else if (lp_oid_equal(&id, &w->goal))
+			ended = end(w, ANCESTRY_FOUND, &id);
+		else
+			LP_TRY(visit(w, m, &id, &bytes, &ended, err));
+	}
 	return LP_OK;
 }
 
 enum lp_code lp_ancestry_walk(struct ancestry_walk *w, struct err *err)
 {
-	LP_AUTO(met_free) struct met m = {0};
-	LP_AUTO(lp_buf_free) struct buf bytes = LP_BUF(LP_COMMIT_BYTES);
-	bool ended = false;
+	struct met m;
 
 	w->result = ANCESTRY_NOT_FOUND;
-	lp_random(m.key, sizeof(m.key));
-	for (size_t i = 0; i < w->from_len; i++)
-		LP_TRY(add(&m, &w->from[i], err));
-	while (!ended && m.next < m.len) {
-		struct oid id = m.ids[m.next];
-
-		if (m.next++ == w->max)
-			ended = end(w, ANCESTRY_TOO_LONG, &id);
-		else if (lp_oid_equal(&id, &w->goal))
-			ended = end(w, ANCESTRY_FOUND, &id);
-		else
-			LP_TRY(visit(w, &m, &id, &bytes, &ended, err));
-	}
-	return LP_OK;
+	enum lp_code code =
+		met_new(&m, (size_t)w->max + 1, err); /* one more, to see that there is */
+	if (code == LP_OK)
+		code = walk(w, &m, err);
+	met_free(&m);
+	return code;
 }

@@ -27,7 +27,8 @@ struct header {
 
 static enum lp_code malformed(struct reader *r, const char *what)
 {
-	return lp_err_set(r->err, LP_REJECTED, "line %u: %s", r->line, what);
+	lp_err_set(r->err, LP_REJECTED, "line %u: %s", r->line, what);
+	return LP_REJECTED;
 }
 
 /* The line at r->at without its LF; false when there is no LF before the end. */

@@ -115,7 +115,7 @@ static void judge_signature(const struct trust_policy *policy, const struct tip 
 					     t->commit.committer.time_s, &line);
 	if (line)
 		lp_signer_principal(line, j->signer);
-	if (found == VERDICT_UNKNOWN_SIGNER)
+	if (found == VERDICT_UNKNOWN_SIGNER || !line)
 		settle_unknown(j, line);
 	else if (!lp_slice_is(t->sig.name_space, NAMESPACE))
 		settle(j, VERDICT_BAD_SIGNATURE,

@@ -62,7 +62,7 @@ static inline bool lp_payload_parse(const char *text, size_t len, struct payload
 /* The id as "sha256:" and 64 lower-case hex digits. Returns to. */
 static inline const char *lp_payload_text(const struct payload_id *id, char to[LP_PAYLOAD_TEXT])
 {
-	memcpy(to, "sha256:", 7);
+	memcpy(to, "sha256:", 8);
 	lp_hex(id->bytes, sizeof(id->bytes), to + 7);
 	return to;
 }

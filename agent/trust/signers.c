@@ -18,7 +18,8 @@ struct line {
 
 static enum lp_code bad(struct line *l, const char *what)
 {
-	return lp_err_set(l->err, LP_CONFIG, "%s:%u: %s", l->file, l->number, what);
+	lp_err_set(l->err, LP_CONFIG, "%s:%u: %s", l->file, l->number, what);
+	return LP_CONFIG;
 }
 
 static bool is_blank(char c)
@@ -51,9 +52,10 @@ static enum lp_code take_word(struct line *l, const char *expected, char **ret)
 			return bad(l, "a quote inside a word");
 	}
 	skip_blanks(l);
-	if (!*start)
-		return lp_err_set(l->err, LP_CONFIG, "%s:%u: expected %s", l->file, l->number,
-				  expected);
+	if (!*start) {
+		lp_err_set(l->err, LP_CONFIG, "%s:%u: expected %s", l->file, l->number, expected);
+		return LP_CONFIG;
+	}
 	*ret = start;
 	return LP_OK;
 }
@@ -235,8 +237,7 @@ static enum lp_code open_line(struct slice raw, struct line *l, char to[LP_SIGNE
 	if (raw.len && raw.data[raw.len - 1] == '\r')
 		raw.len--;
 	if (raw.len > LP_SIGNERS_LINE)
-		return lp_err_set(l->err, LP_CONFIG, "%s:%u: a line of more than %u bytes", l->file,
-				  l->number, LP_SIGNERS_LINE);
+		return bad(l, "a line of more than 16 KiB");
 	for (size_t i = 0; i < raw.len; i++)
 		if ((raw.data[i] < ' ' && raw.data[i] != '\t') || raw.data[i] == 0x7f)
 			return bad(l, "a control character");
@@ -271,7 +272,7 @@ static enum lp_code add_line(struct signers *s, struct line *l, size_t room)
 
 static enum lp_code parse(struct slice text, const char *name, struct signers *s, struct err *err)
 {
-	char room[LP_SIGNERS_LINE + 1];
+	char room[LP_SIGNERS_LINE + 1] = {0};
 	struct line l = {.file = name, .arena = &s->arena, .err = err};
 	size_t lines = count_lines(text);
 
