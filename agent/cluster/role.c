@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 
 #define MEMORY_BYTES (256ull * LP_MIB)
 #define OPEN_FILES   64
@@ -35,7 +36,7 @@ static void cluster_free(struct cluster *cluster)
  */
 static void wall_in(const struct client *client)
 {
-	char folders[LP_KUBECONFIG_FILES][LP_PATH_MAX];
+	char folders[2 * LP_KUBECONFIG_FILES][LP_PATH_MAX], real[PATH_MAX];
 	struct sandbox_report report;
 	struct sandbox sandbox = {
 		.readable = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
@@ -44,7 +45,6 @@ static void wall_in(const struct client *client)
 		.network = true,
 		.threads = true,
 		.keep_caps = 1ull << CAP_DAC_READ_SEARCH,
-		.fsize_bytes = 1,
 		.nofile = OPEN_FILES,
 #ifndef LIMPET_SANITIZED
 		.as_bytes = MEMORY_BYTES,
@@ -56,7 +56,10 @@ static void wall_in(const struct client *client)
 		next++;
 	for (unsigned i = 0; i < client->file_count; i++) {
 		/* the folder, because the file itself is replaced when it changes */
-		*next++ = lp_path_folder(client->files[i].path, folders[i]);
+		const char *path = client->files[i].path;
+		*next++ = lp_path_folder(path, folders[2 * i]);
+		if (realpath(path, real) && strlen(real) < LP_PATH_MAX)
+			*next++ = lp_path_folder(real, folders[2 * i + 1]);
 	}
 	lp_sandbox_enter(&sandbox, &report);
 	enum wall missing = lp_sandbox_missing(&report);

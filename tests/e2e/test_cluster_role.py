@@ -394,6 +394,22 @@ def test_a_token_file_that_is_rotated_is_read_again(ground):
     assert role.connect()["event"] == "done"
 
 
+def test_a_kubeconfig_behind_a_link_is_read_again_too(ground):
+    for name in ("real", "linked"):
+        (ground.folder / name).mkdir()
+    real, link = (ground.folder / name / "kubeconfig" for name in ("real", "linked"))
+    link.symlink_to(real)
+    _token_kubeconfig(ground, _limited(ground), real)
+    text = real.read_text()
+    real.write_text(re.sub(r"token: .*", "token: nonsense", text))
+    role = ground.role(link)
+    assert role.connect()["status"] == 401
+    real.with_name("new").write_text(text)
+    real.with_name("new").rename(real)
+    event = role.connect()
+    assert event["event"] == "done", event
+
+
 def test_a_wrong_authority_is_told_and_the_right_one_taken_up(ground):
     good = ground.cluster.kubeconfig.read_text()
     path = ground.folder / "kubeconfig"
