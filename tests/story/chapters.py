@@ -49,6 +49,9 @@ def a_signed_push(stage):
         expect(not site.missing(wanted), f"these objects are missing: {site.missing(wanted)}")
         step.label = f"converged: all {len(wanted)} objects are in the cluster"
     tell.fact(_by_kind(wanted))
+    if not stage.is_ours:
+        tell.fact("Their images are made up: on a real node the pods wait for them, and whether"
+                  " the Deployment becomes Available is not looked at.")
     _wait_available(stage, FIRST_IMAGE)
 
 
@@ -109,7 +112,7 @@ def rollback_without_git(stage):
         status = site.limpet.status()
         expect(is_applied(status, stage.first), "the first revision is not applied")
         expect(source(status)["pinned"]["commit"] == stage.first, "it is not pinned")
-        step.label = (f"the first revision is back, from the device alone: pos:{FIRST_IMAGE} and"
+        step.label = (f"the first revision is back: shop/pos:{FIRST_IMAGE}, and"
                       f" {_name(keys({DELETED: site.demo_files()[DELETED]})[0])}")
     _wait_available(stage, FIRST_IMAGE)
 
@@ -209,10 +212,9 @@ def _picture(site):
 
 
 def _wait_available(stage, tag):
-    """The pods are on a node that plays at running them; a cluster of somebody's has a real
-    one, which cannot pull images that nobody has made."""
+    """The node of the control plane plays at running pods; a real one cannot pull images that
+    nobody has made, which chapter one tells."""
     if not stage.is_ours:
-        stage.teller.fact("The images are made up, so that the pods of this cluster wait for them.")
         return
 
     def is_out():

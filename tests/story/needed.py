@@ -7,6 +7,7 @@ Standard library only, because PyYAML comes with the packages.
 import os
 import platform
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -76,11 +77,13 @@ def _programs():
 # --- limpet -------------------------------------------------------------------------------
 
 def limpet(teller):
-    """Builds limpet and sets LIMPET_BIN, unless it names a binary already; its path."""
+    """Builds limpet and sets LIMPET_BIN, unless it names a binary already."""
     chosen = os.environ.get("LIMPET_BIN")
     if chosen:
-        teller.say(f"limpet is {chosen}, as LIMPET_BIN says: nothing is built.")
-        return Path(chosen)
+        with teller.step("limpet, as LIMPET_BIN names it"):
+            version = _version(shlex.split(chosen))
+        teller.fact(f"{chosen}: {version}")
+        return
     preset = PRESETS.get(platform.machine(), "dev")
     folder = TOP / "build" / preset
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,9 +98,20 @@ def limpet(teller):
                       ["cmake", "--build", folder, "--target", "limpet"])
     binary = folder / "limpet"
     kind = "one static file" if preset != "dev" else "a debug build"
-    teller.fact(f"{kind}: {binary.relative_to(TOP)}, {binary.stat().st_size / 1e6:.1f} MB")
+    teller.fact(f"{_version([binary])}: {kind}, {binary.relative_to(TOP)},"
+                f" {binary.stat().st_size / 1e6:.1f} MB")
     os.environ["LIMPET_BIN"] = str(binary)
-    return binary
+
+
+def _version(words):
+    try:
+        done = subprocess.run([*words, "version"], capture_output=True, text=True, timeout=20)
+    except OSError as error:
+        raise CannotGoOn(f"LIMPET_BIN is {words[-1]}: {error.strerror}") from None
+    if done.returncode != 0 or not done.stdout.startswith("limpet "):
+        raise CannotGoOn(f"LIMPET_BIN is {words[-1]}, and `{words[-1]} version` does not say"
+                         f" that it is limpet:\n{done.stderr}{done.stdout}")
+    return done.stdout.splitlines()[0]
 
 
 def _libraries_are_there(preset):

@@ -129,8 +129,13 @@ class Stage:
     def evidence(self):
         """(title, text) of what helps to understand a failure."""
         if self.site is None:
+            if self.cluster and self.is_ours:
+                yield "The ends of the control plane's logs", self.cluster.logs()
             return
-        status = self.site.limpet.run("status")
-        yield "limpet status", status.out + status.err
-        yield "the end of the daemon's log", "\n".join(self.site.limpet.log().splitlines()[-30:])
+        try:
+            status = self.site.limpet.run("status")
+            yield "limpet status", status.err + status.out
+        except Exception as error:  # noqa: BLE001: this may be what is wrong
+            yield "limpet status", str(error)
+        yield "The end of limpet's log", "\n".join(self.site.limpet.log().splitlines()[-30:])
 

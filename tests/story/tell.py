@@ -105,7 +105,9 @@ def tell_story(teller, options):
             teller.chapter(title)
             teller.output(text)
         left = options.keep
-        if not left:
+        if left or os.environ.get("LIMPET_TEST_KEEP"):
+            teller.say(f"All logs: {folder}/*/*.log")
+        else:
             teller.say("Run it with --keep, or with LIMPET_TEST_KEEP=1, to look into the logs.")
         return 1
     finally:
