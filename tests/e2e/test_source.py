@@ -201,7 +201,18 @@ def test_a_lost_pack_is_noticed_and_everything_comes_anew(origin):
     assert tip_is_whole(origin, tip)
 
 
-def test_a_pack_without_its_index_is_no_base_and_the_next_tip_comes_whole(origin):
+def test_a_store_that_was_lost_is_no_base_and_the_next_tip_comes_whole(origin):
+    origin.write(10)
+    origin.role.sync()
+    for pack in (origin.role.objects / "store").iterdir():
+        pack.unlink()
+    tip = origin.change("v: 2\n")
+    origin.repo.push()
+    origin.role.sync()
+    assert tip_is_whole(origin, tip)
+
+
+def test_an_index_without_its_pack_is_no_base_and_the_next_tip_comes_whole(origin):
     origin.write(10)
     origin.role.sync()
     next((origin.role.objects / "store").glob("*.pack")).unlink()

@@ -204,6 +204,8 @@ static void credentials_are_sent_to_no_other_server(void)
 	lp_http_response_free(&response);
 	snprintf(other, sizeof(other), "http://127.0.0.2:%d/ok", port);
 	CHECK_CODE(lp_http_perform(http, &request, &response, &err), LP_INTERNAL, "was asked for");
+	snprintf(other, sizeof(other), "http://127.0.0.1:%d/ok", port / 10);
+	CHECK_CODE(lp_http_perform(http, &request, &response, &err), LP_INTERNAL, "was asked for");
 	snprintf(other, sizeof(other), "http://127.0.0.1:%d0/ok", port);
 	CHECK_CODE(lp_http_perform(http, &request, &response, &err), LP_INTERNAL, "was asked for");
 }
