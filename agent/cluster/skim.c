@@ -331,8 +331,10 @@ void lp_skim_cut_middle(struct slice v, char *to, size_t size)
 	if (unescape(raw, to, size))
 		return;
 	unescape(raw, to, half);
+	if (raw.len <= half)
+		return; /* short, but with a NUL in it */
 	/* the end begins behind a space, which is in no escape and in no character */
-	size_t from = raw.len > half ? raw.len - half + 1 : 0;
+	size_t from = raw.len - half + 1;
 	while (from < raw.len && raw.data[from - 1] != ' ')
 		from++;
 	size_t used = strlen(to);

@@ -100,7 +100,7 @@ static bool says(const struct status *status, const char *const *texts)
 }
 
 /*
- * A field that cannot change. Narrow on purpose: every other 422 is a mistake in the
+ * Of a 422: a field that cannot change. Narrow on purpose: every other 422 is a mistake in the
  * manifest, and must not be told as "delete it and apply again".
  */
 static bool is_immutable(const struct status *status)
@@ -110,7 +110,7 @@ static bool is_immutable(const struct status *status)
 		"cannot change roleRef",       "updates to statefulset spec for fields other than",
 		"is immutable after creation", NULL,
 	};
-	return status->code == 422 && says(status, texts);
+	return says(status, texts);
 }
 
 /* 500, though the manifest is at fault: these come as plain Go errors. */

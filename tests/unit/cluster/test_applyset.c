@@ -112,6 +112,9 @@ static void another_tools_parent_is_refused(void)
 	m = parent("\"applyset.kubernetes.io/tooling\":\"limpet/v9.9.9\"");
 	CHECK_OK(lp_applyset_check(&m, "the-id", &err));
 	CHECK_CODE(lp_applyset_check(&m, "other-id", &err), LP_CONFIG, "copied from elsewhere");
+	/* the name of a tool may have slashes itself */
+	m = parent("\"applyset.kubernetes.io/tooling\":\"limpet/fork/v1\"");
+	CHECK_CODE(lp_applyset_check(&m, "the-id", &err), LP_CONFIG, "belongs to limpet/fork");
 	m = parent("\"applyset.kubernetes.io/tooling\":\"limpetish/v1\"");
 	CHECK_CODE(lp_applyset_check(&m, "the-id", &err), LP_CONFIG, "belongs to");
 }

@@ -329,6 +329,26 @@ static void a_server_that_is_away_is_waited_for_however_long_it_takes(void)
 	CHECK(plan.result.complete);
 }
 
+static void the_longest_time_that_the_server_asks_for_is_waited(void)
+{
+	struct event event = {.kind = EVENT_RETRY, .status = 429, .retry_after_ms = 9000};
+	const struct plan_object *object;
+	enum plan_answer what;
+	enum step_kind kind;
+	struct step step;
+
+	start(&(struct world){.desired = {"a", "b"}});
+	run(3); /* kinds, parent, a */
+	CHECK_OK(lp_plan_next(&plan, now_ms, &what, &step, &object, &err));
+	CHECK(what == PLAN_STEP);
+	event.id = step.id - 1;
+	CHECK(lp_plan_event(&plan, &event, now_ms, &kind, &object) == PLAN_AGAIN);
+	event.id = step.id;
+	event.retry_after_ms = 100;
+	CHECK(lp_plan_event(&plan, &event, now_ms, &kind, &object) == PLAN_AGAIN);
+	CHECK(lp_plan_wake_ms(&plan) == now_ms + 9000);
+}
+
 static void an_object_that_is_not_ready_does_not_hold_up_the_others(void)
 {
 	policy.tries = 2;
@@ -403,6 +423,7 @@ int main(void)
 	TEST(what_is_kept_is_no_failure);
 	TEST(without_its_parent_nothing_is_applied);
 	TEST(a_server_that_is_away_is_waited_for_however_long_it_takes);
+	TEST(the_longest_time_that_the_server_asks_for_is_waited);
 	TEST(an_object_that_is_not_ready_does_not_hold_up_the_others);
 	TEST(an_event_of_a_step_that_is_not_under_way_is_ignored);
 	TEST(an_error_of_the_store_is_passed_on);

@@ -115,6 +115,8 @@ static void a_long_text_can_lose_its_middle(void)
 	lp_skim_cut_middle(text("\"nospaceatallinthisverylongtextwhichgoesonandon\""), to,
 			   sizeof(to));
 	CHECK_STR(to, "nospaceatallinth ... ");
+	lp_skim_cut_middle(text("\"a\\u0000b\""), to, sizeof(to));
+	CHECK_STR(to, "a");
 }
 
 static void names_have_nothing_that_a_url_cares_about(void)
