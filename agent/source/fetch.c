@@ -189,11 +189,23 @@ static enum lp_code check_tip(struct fetching *f, const struct oid *tip, struct 
 	return LP_OK;
 }
 
+static enum lp_code fetch_into_quarantine(struct fetching *f, const struct oid *tip,
+					  struct err *err)
+{
+	LP_TRY(lp_objects_begin(f->request->objects, !f->store, f->incoming, err));
+	return fetch_tip(f, tip, err);
+}
+
+/* A thin pack on a damaged base cannot be completed: then everything is fetched, and needs none. */
 static enum lp_code fetch_news(struct fetching *f, struct fetched *ret, struct err *err)
 {
 	LP_TRY(open_store(f, err));
-	LP_TRY(lp_objects_begin(f->request->objects, !f->store, f->incoming, err));
-	LP_TRY(fetch_tip(f, &ret->tip, err));
+	enum lp_code code = fetch_into_quarantine(f, &ret->tip, err);
+	if ((code == LP_REJECTED || code == LP_CORRUPT) && f->store) {
+		lp_git_close(&f->store);
+		code = fetch_into_quarantine(f, &ret->tip, err);
+	}
+	LP_TRY(code);
 	LP_TRY(check_tip(f, &ret->tip, err));
 	ret->ancestry = true;
 	if (!lp_oid_is_zero(&f->request->accepted))

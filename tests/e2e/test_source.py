@@ -222,6 +222,21 @@ def test_an_index_without_its_pack_is_no_base_and_the_next_tip_comes_whole(origi
     assert tip_is_whole(origin, tip) and origin.role.size()["packs"] == 1
 
 
+def test_a_damaged_base_is_noticed_and_everything_comes_anew(origin):
+    origin.write(10)
+    origin.role.sync()
+    pack = next((origin.role.objects / "store").glob("*.pack"))
+    pack.chmod(0o600)
+    with open(pack, "r+b") as file:
+        half = pack.stat().st_size // 2     # the commit and the root come before the files
+        file.seek(half)
+        file.write(b"\0" * (half - 20))
+    origin.change("v: 1\n" * 39 + "v: 2\n")
+    tip = origin.repo.push()
+    origin.role.sync()
+    assert origin.role.size()["packs"] == 1 and tip_is_whole(origin, tip)
+
+
 def test_a_store_that_has_grown_is_replaced_by_a_fresh_one(origin):
     origin.write(10)
     origin.role.sync()
@@ -280,6 +295,13 @@ def test_one_changed_file_of_500_comes_as_a_thin_pack(origin):
     fetched = origin.role.sync()
     assert fetched["received"] - poll < 2500
     assert tip_is_whole(origin, fetched["tip"])
+
+
+def test_the_role_is_walled_in(origin):
+    origin.write(1)
+    origin.role.fetch()
+    status = open(f"/proc/{origin.role.pid()}/status", encoding="ascii").read()
+    assert re.search(r"^Seccomp:\t2$", status, re.M) and re.search(r"^NoNewPrivs:\t1$", status, re.M)
 
 
 # --- what is said when it cannot ------------------------------------------------------------
