@@ -46,6 +46,7 @@ void lp_buf_consume(struct buf *b, size_t n);
 /* The content as a C string: never NULL, "" when empty. Borrowed until the next change. */
 const char *lp_buf_text(const struct buf *b);
 
+/* Whether a has the same bytes as b, as text, or begins with prefix (both without their NUL). */
 bool lp_slice_equal(struct slice a, struct slice b);
 bool lp_slice_is(struct slice a, const char *text);
 bool lp_slice_starts(struct slice a, const char *prefix);

@@ -37,6 +37,7 @@ LP_CHECKED enum lp_code lp_inventory_get(struct db *db, const char *source,
 					 const struct stored_key *key, struct inventory_row *ret,
 					 struct err *err);
 
+/* How many objects of the source are on record. LP_CORRUPT, LP_TRANSIENT as all of the store. */
 LP_CHECKED enum lp_code lp_inventory_count(struct db *db, const char *source, unsigned *ret_count,
 					   struct err *err);
 

@@ -101,6 +101,7 @@ LP_CHECKED enum lp_code lp_revision_by_payload(struct db *db, const char *source
 LP_CHECKED enum lp_code lp_revision_find(struct db *db, const char *source, const char *text,
 					 struct revision *ret, struct err *err);
 
+/* How many revisions of the source are kept. LP_CORRUPT, LP_TRANSIENT as all of the store. */
 LP_CHECKED enum lp_code lp_revision_count(struct db *db, const char *source, unsigned *ret_count,
 					  struct err *err);
 

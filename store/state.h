@@ -26,6 +26,10 @@ struct source_state {
 LP_CHECKED enum lp_code lp_state_get(struct db *db, const char *source, struct source_state *ret,
 				     struct err *err);
 
+/*
+ * Each sets one field of struct source_state, by the same name, and leaves the others; a source
+ * that nothing was stored of is begun. LP_CORRUPT, LP_TRANSIENT as all of the store.
+ */
 LP_CHECKED enum lp_code lp_state_set_desired(struct db *db, const char *source, int64_t revision,
 					     struct err *err);
 LP_CHECKED enum lp_code lp_state_set_pinned(struct db *db, const char *source, int64_t revision,

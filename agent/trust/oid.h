@@ -40,6 +40,7 @@ static inline const char *lp_oid_hex(const struct oid *id, char to[LP_OID_TEXT])
 	return to;
 }
 
+/* Whether a and b name the same object. */
 static inline bool lp_oid_equal(const struct oid *a, const struct oid *b)
 {
 	return memcmp(a->bytes, b->bytes, LP_OID_BYTES) == 0;
@@ -67,6 +68,7 @@ static inline const char *lp_payload_text(const struct payload_id *id, char to[L
 	return to;
 }
 
+/* Whether a and b are of the same payload. */
 static inline bool lp_payload_equal(const struct payload_id *a, const struct payload_id *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
