@@ -46,6 +46,7 @@ static enum lp_code make_request(struct source_run *run, struct fetch_request *r
 		.max_pack_bytes = (uint64_t)limits->fetch_bytes,
 		.max_store_bytes = (uint64_t)limits->objects_bytes,
 		.deadline_ms = limits->fetch_ms,
+		.again = run->refetch,
 	};
 	LP_TRY(lp_copy(request->source, sizeof(request->source), config->name, err));
 	LP_TRY(lp_copy(request->url, sizeof(request->url), config->url, err));
@@ -79,6 +80,7 @@ void lp_poll_failed(struct source_run *run, const char *event, const char *why,
 	run->poll_delay_ms =
 		lp_schedule_backoff(run->poll_delay_ms ? run->poll_delay_ms : state.delay_ms,
 				    run->config->poll_ms, retry_after_ms);
+	run->poll_again_ms = lp_boot_ms() + run->poll_delay_ms;
 	lp_log(LOG_LEVEL_WARN, event, "source", source, "error", why, "retry-in",
 	       lp_duration_text(run->poll_delay_ms, delay), NULL);
 	lp_outcome(run, 2, "%s", why);

@@ -38,12 +38,15 @@ struct source_run {
 	enum cycle_state state;
 	bool poll_late, apply_late; /* due, or wished for, while something else runs */
 	bool judge_again;           /* a person asks: refused tips are fetched and judged again */
+	bool refetch;               /* the object store is damaged: fetch everything anew */
 	bool rolling_back;          /* a person waits for the next apply, and for nothing else */
 	struct timer poll, apply;
 	int64_t phase_ms;
 	int64_t poll_at_ms;    /* CLOCK_BOOTTIME; 0 not set */
 	int64_t poll_delay_ms; /* the backoff after a failure; 0 none. The store has it for a
 				  restart */
+	int64_t poll_again_ms; /* CLOCK_BOOTTIME; when that backoff ends */
+	int64_t apply_at_ms;   /* CLOCK_BOOTTIME; of the next re-apply or retry, kept over polls */
 	struct ending outcome;
 
 	struct link fetch;
