@@ -95,12 +95,14 @@ static int64_t next_poll_ms(const struct source_run *run, const struct source_st
 	int64_t now_ms = lp_boot_ms(), stored_ms = (state->next_poll_s - lp_wall_s()) * 1000;
 
 	if (run->poll_delay_ms)
-		return now_ms + run->poll_delay_ms;
+		return run->poll_again_ms;
 	if (state->failures && stored_ms > 0 && stored_ms <= state->delay_ms)
 		return now_ms + stored_ms;
 	return lp_schedule_next(now_ms, run->phase_ms, run->config->poll_ms);
 }
 
+/* Every rest sets both anew, so each keeps its own time: the more frequent one must not put the
+ * other off for ever. */
 static void set_timers(struct source_run *run)
 {
 	const struct cluster_config *cluster = &run->super->config.cluster;
@@ -115,8 +117,11 @@ static void set_timers(struct source_run *run)
 		return;
 	run->poll_at_ms = next_poll_ms(run, &state);
 	lp_loop_timer_set(run->super->loop, &run->poll, run->poll_at_ms);
-	if (state.desired)
-		lp_loop_timer_set(run->super->loop, &run->apply, lp_boot_ms() + wait_ms);
+	if (!state.desired)
+		return;
+	if (!run->apply_at_ms)
+		run->apply_at_ms = lp_boot_ms() + wait_ms;
+	lp_loop_timer_set(run->super->loop, &run->apply, run->apply_at_ms);
 }
 
 static void show_status(struct source_run *run)
@@ -212,6 +217,7 @@ void lp_feed(struct source_run *run, enum cycle_event event)
 		break;
 	case CYCLE_APPLY:
 		run->apply_late = false;
+		run->apply_at_ms = 0;
 		if (run->rolling_back) /* what was under way before is not what was wished */
 			run->outcome = (struct ending){0};
 		lp_applying_start(run);
