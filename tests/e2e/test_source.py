@@ -382,6 +382,12 @@ def test_an_expired_certificate_is_refused_and_told(origin):
     refused(origin, "config", "has expired", "renew")
 
 
+def test_certificates_are_judged_by_the_clock_that_has_a_floor(origin):
+    origin.write(1)
+    origin.role.raise_clock(4_102_444_800)      # 2100
+    refused(origin, "config", "has expired", "clock")
+
+
 def test_a_certificate_for_another_host_is_refused_and_told(origin):
     origin.write(1)
     origin.server.configure(certificate="other-host")

@@ -105,6 +105,10 @@ class FetchRole:
         """Every file of a commit with its size; all are read."""
         return self._do(do="files", objects=self.objects, quarantine=quarantine, commit=commit)
 
+    def raise_clock(self, unix_s):
+        """Sets the floor of the role's clock; before the first fetch."""
+        return self._do(do="floor", unix_s=unix_s)
+
     def pid(self):
         """The role's process."""
         return self._do(do="pid")["pid"]

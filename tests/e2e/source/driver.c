@@ -4,6 +4,7 @@
  * one answer a line goes out (and, before that of "fetch", its progress). Ends with stdin.
  *
  *	{"do":"fetch", "source":..., "url":..., ...}    the fields of struct fetch_request
+ *	{"do":"floor", "unix_s":...}                    of the clock, before the first fetch
  *	{"do":"pid"}                                    the role's
  *	{"do":"promote"|"discard"|"size", "objects":...}
  *	{"do":"walk", "objects":..., "quarantine":..., "from":..., "to":...}
@@ -14,6 +15,7 @@
 #include "agent/source/objects.h"
 #include "agent/source/role.h"
 #include "agent/source/tree_git.h"
+#include "platform/clock.h"
 #include "platform/json.h"
 
 #include <errno.h>
@@ -260,6 +262,14 @@ static void size(const char *objects, struct answer *answer)
 	lp_json_put_int(answer->doc, answer->root, "packs", packs);
 }
 
+static void raise_floor(const struct jval *command, struct answer *answer)
+{
+	int64_t unix_s = 0;
+	DIE_IF(!lp_json_int(lp_json_get(command, "unix_s"), &unix_s));
+	lp_wall_floor(unix_s);
+	put_code(answer, LP_OK, "");
+}
+
 static void run(const struct jval *command)
 {
 	const char *what = lp_json_text(command, "do");
@@ -269,7 +279,9 @@ static void run(const struct jval *command)
 		return;
 	}
 	struct answer answer = answer_new();
-	if (strcmp(what, "pid") == 0)
+	if (strcmp(what, "floor") == 0)
+		raise_floor(command, &answer);
+	else if (strcmp(what, "pid") == 0)
 		lp_json_put_int(answer.doc, answer.root, "pid", role_pid);
 	else if (strcmp(what, "promote") == 0)
 		put_code(&answer, lp_objects_promote(objects, &err), err.msg);
