@@ -88,6 +88,9 @@ def test_how_far_a_build_is_comes_from_its_log(tmp_path):
     assert needed._how_far(log) == "fetching 20 source files"
     log.write_text("cross/build: building\n[3/10] zlib 1.3 ... 4 s\n[4/10] curl 8.14 ... 60 s\n")
     assert needed._how_far(log) == "4 of 10 done"
+    with log.open("a") as more:
+        more.write("cross/build: host is ready: /somewhere\n")
+    assert needed._how_far(log) == "host is ready: /somewhere"
 
 
 def test_a_build_that_fails_is_told_with_the_end_of_its_log(tmp_path):

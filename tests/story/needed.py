@@ -154,9 +154,8 @@ def _how_far(log):
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    steps = re.findall(r"^\[(\d+)/(\d+)\] (\S+)", text, re.MULTILINE)
-    if steps:
-        done, total, _ = steps[-1]
-        return f"{done} of {total} done"
-    said = re.findall(r"^cross/build: (.*)", text, re.MULTILINE)
-    return said[-1][:60] if said else ""
+    said = re.findall(r"^(?:\[(\d+)/(\d+)\] |cross/build: (.*))", text, re.MULTILINE)
+    if not said:
+        return ""
+    done, total, words = said[-1]
+    return words[:60] or f"{done} of {total} done"

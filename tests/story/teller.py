@@ -124,7 +124,8 @@ class Teller:
                 self._clear()
                 self._write(text[:shutil.get_terminal_size((96, 24)).columns - 1])
             else:
-                self._write(text + "\n")
+                with contextlib.suppress(BrokenPipeError):  # the story's own thread meets it too
+                    self._write(text + "\n")
 
     def _clear(self):
         if self._live:
