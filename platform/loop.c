@@ -44,11 +44,8 @@ static struct timer *meld(struct timer *a, struct timer *b)
 {
 	if (!a || !b)
 		return a ? a : b;
-	if (b->at_ms < a->at_ms) {
-		struct timer *swap = a;
-		a = b;
-		b = swap;
-	}
+	if (b->at_ms < a->at_ms)
+		return meld(b, a);
 	b->next = a->child;
 	b->back = a;
 	if (a->child)
@@ -67,8 +64,6 @@ static struct timer *meld_all(struct timer *first)
 		struct timer *a = first, *b = first->next;
 		first = b ? b->next : NULL;
 		a->next = a->back = NULL;
-		if (b)
-			b->next = b->back = NULL;
 		a = meld(a, b);
 		a->next = pairs;
 		pairs = a;
@@ -126,7 +121,6 @@ static enum lp_code arm(struct loop *loop, struct err *err)
 	return LP_OK;
 }
 
-/* timer_fd is readable. */
 static void fire_due(void *ctx, unsigned events)
 {
 	struct loop *loop = ctx;
@@ -246,8 +240,6 @@ enum lp_code lp_loop_signal(struct loop *loop, int signo, void (*got)(void *ctx)
 	loop->on_signal[signo].ctx = ctx;
 	return LP_OK;
 }
-
-/* --- the loop itself --- */
 
 static enum lp_code open_fds(struct loop *loop, struct err *err)
 {

@@ -57,7 +57,7 @@ LP_CHECKED enum lp_code lp_wire_done(const struct wire_reader *r, const char *wh
 struct channel {
 	int fd; /* owned; -1 closed */
 	struct buf in;
-	size_t taken; /* bytes of in that the last frame returned by lp_channel_next used */
+	size_t taken; /* bytes of in that the frames returned by lp_channel_next used */
 	struct buf out;
 };
 /* Takes over fd. Frames of more than frame_max bytes are refused. */
