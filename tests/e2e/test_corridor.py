@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main road: a signed push reaches the cluster, and only such a push."""
 
-from support.sitefiles import keys
+from support.sitefiles import keys, small_site
 from support.told import is_applied, source, wait_applied, wait_refused
 from support.waiting import wait_until
 
@@ -25,11 +25,37 @@ def test_a_second_sync_changes_nothing(site):
     site.limpet.ok("sync")
     before = site.get("ConfigMap", "pos")["metadata"]["resourceVersion"]
 
-    assert "26 unchanged" in site.limpet.ok("sync", "-o", "json").json()["text"] \
-        or site.get("ConfigMap", "pos")["metadata"]["resourceVersion"] == before
+    site.limpet.ok("sync")
 
     assert site.get("ConfigMap", "pos")["metadata"]["resourceVersion"] == before
     assert is_applied(site.limpet.status(), commit)
+
+
+def test_everything_is_applied_again_at_its_interval_though_polls_come_more_often(site):
+    site.limpet.config["cluster"]["reconcile"] = "4s"
+    site.limpet.write_config()
+    commit = site.repo.publish(small_site(site.prefix))
+    site.limpet.start()
+    wait_applied(site, commit)
+
+    site.cluster.api.delete("ConfigMap", "till-1", site.namespace)
+
+    wait_until(lambda: site.get("ConfigMap", "till-1"), "the till to come back", 15)
+
+
+def test_a_backoff_of_polls_ends_though_everything_is_applied_more_often(site):
+    """A lasting outage makes the backoff longer than the interval of applying."""
+    site.limpet.config["cluster"]["reconcile"] = "1s"
+    site.limpet.write_config()
+    site.limpet.start()
+    commit = site.repo.publish(small_site(site.prefix))
+    wait_applied(site, commit)
+    site.server.stop()
+    site.limpet.wait_status(lambda s: source(s)["failedPolls"] >= 2, "two failed polls")
+    site.server.start()
+    second = site.repo.publish(small_site(site.prefix, version="2"))
+
+    wait_applied(site, second)
 
 
 def test_the_story_of_the_demo(site):
