@@ -216,24 +216,6 @@ static enum lp_code expand(struct yaml_stream *s, const struct jval *v, yaml_mar
 	return to ? LP_OK : full(s, mark, err);
 }
 
-/*
- * The tag "!" makes a scalar a text. libyaml only says "implicit" then, as if nothing stood
- * there; so see whether the scalar takes more room than it has characters.
- */
-static bool is_implicit(const yaml_event_t *event)
-{
-	const char *text = (const char *)event->data.scalar.value;
-	size_t characters = event->end_mark.index - event->start_mark.index;
-
-	if (!event->data.scalar.plain_implicit || event->data.scalar.tag ||
-	    event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
-		return false;
-	for (size_t i = 0; i < event->data.scalar.length; i++)
-		characters -= ((uint8_t)text[i] & 0xc0) != 0x80;
-	return characters == 0 || event->data.scalar.anchor ||
-	       event->start_mark.line != event->end_mark.line;
-}
-
 static enum lp_code resolve(struct yaml_stream *s, yaml_event_t *event, struct yaml_scalar *ret,
 			    struct err *err)
 {
@@ -244,8 +226,9 @@ static enum lp_code resolve(struct yaml_stream *s, yaml_event_t *event, struct y
 		return FAIL(s, LP_LIMIT, event->start_mark, err,
 			    "a text of %zu bytes; at most %u are allowed",
 			    event->data.scalar.length, LP_YAML_SCALAR);
-	if (!lp_yaml_resolve((const char *)event->data.scalar.tag, is_implicit(event), text,
-			     event->data.scalar.length, ret, &why))
+	if (!lp_yaml_resolve((const char *)event->data.scalar.tag,
+			     event->data.scalar.plain_implicit, text, event->data.scalar.length,
+			     ret, &why))
 		return FAIL(s, LP_REJECTED, event->start_mark, err, "%s", why);
 	if (!ret->binary)
 		return LP_OK;

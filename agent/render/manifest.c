@@ -59,7 +59,7 @@ static unsigned next_item_line(struct item_lines *at)
 	for (;;) {
 		const uint8_t *before = at->rest.data;
 		char token = take_token(&at->rest, &at->line);
-		bool begins = at->inside && at->depth == 2 && token != ']';
+		bool begins = at->inside && at->depth == 2;
 		if (!token)
 			return at->start;
 		at->start = at->start ? at->start : at->line;

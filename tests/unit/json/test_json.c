@@ -157,6 +157,23 @@ static void a_document_past_its_ceiling_is_refused(void)
 	CHECK_OK(lp_json_parse(text, strlen(text), 64 * LP_KIB, &doc, &err));
 }
 
+static void what_reading_took_for_a_while_can_be_used_again(void)
+{
+	static char text[30003];
+	int added = 0;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[0] = '[';
+	text[1] = text[sizeof(text) - 3] = '"';
+	text[sizeof(text) - 2] = ']';
+	lp_json_freep(&doc);
+	CHECK_OK(lp_json_parse(text, strlen(text), 160 * LP_KIB, &doc, &err));
+	text[1000] = '\0';
+	while (added < 1000 && lp_json_new_str(doc, text))
+		added++;
+	CHECK(added > 50 && added < 160);
+}
+
 static void building_past_the_ceiling_yields_nothing_and_says_why(void)
 {
 	bool done = true;
@@ -287,6 +304,7 @@ int main(void)
 	TEST(a_key_that_holds_a_nul_is_refused);
 	TEST(depth_is_limited_before_anything_is_built);
 	TEST(a_document_past_its_ceiling_is_refused);
+	TEST(what_reading_took_for_a_while_can_be_used_again);
 	TEST(building_past_the_ceiling_yields_nothing_and_says_why);
 	TEST(reading_what_is_not_there_is_no_error);
 	TEST(an_object_is_walked_in_its_order);

@@ -239,6 +239,7 @@ static void text_that_is_not_utf_8_is_refused_with_its_place(void)
 	refused("a: \xc3\xa9 \xed\xa0\x80\n", LP_REJECTED, "a/b.yaml:1:6: not UTF-8");
 	refused("a: \xc0\xaf\n", LP_REJECTED, "a/b.yaml:1:4: not UTF-8");
 	refused("a: \xf4\x90\x80\x80\n", LP_REJECTED, "a/b.yaml:1:4: not UTF-8");
+	refused("a: \xf5\x80\x80\x80\n", LP_REJECTED, "a/b.yaml:1:4: not UTF-8");
 	refused("a: \xe2\x82", LP_REJECTED, "a/b.yaml:1:4: not UTF-8");
 	CHECK_CODE(read_n("a\0: \0", 5), LP_REJECTED, "a/b.yaml:1:2: control characters");
 	/* UTF-16, which libyaml would guess from its first bytes */
@@ -400,6 +401,7 @@ static void yaml_is_written_as_people_write_it(void)
 		     "\"t\":\"two\\nlines\\n\",\"q\":\"yes\",\"v\":\"1.10\",\"i\":\"till:1.10\"}"),
 		"a:\n  b:\n  - 1\n  - c: d\n    e:\n    - f\n  - - 2\n    - - 3\n  z: null\n  o: {}\n  l: []\n"
 		"t: |\n  two\n  lines\nq: \"yes\"\nv: \"1.10\"\ni: till:1.10\n");
+	CHECK_STR(yaml("{\"space at an end\":\"x \\ny\\n\"}"), "space at an end: \"x \\ny\\n\"\n");
 	CHECK_STR(yaml("\"x\""), "x\n");
 	CHECK_STR(yaml("[]"), "[]\n");
 }
