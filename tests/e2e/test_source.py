@@ -297,6 +297,14 @@ def test_one_changed_file_of_500_comes_as_a_thin_pack(origin):
     assert tip_is_whole(origin, fetched["tip"])
 
 
+def test_a_host_name_is_looked_up_from_behind_the_walls(origin):
+    tip = origin.write(1)
+    url = origin.remote.url.replace("127.0.0.1", "localhost")
+    assert origin.role.fetch(url=url)["tip"] == tip
+    unknown = origin.remote.url.replace("127.0.0.1", "no-such-host.invalid")
+    refused(origin, "transient", "no-such-host.invalid", url=unknown)
+
+
 def test_the_role_is_walled_in(origin):
     origin.write(1)
     origin.role.fetch()
@@ -456,18 +464,22 @@ def test_a_pack_cut_in_the_middle_is_transient_and_leaves_nothing(tmp_path, orig
     assert tip_is_whole(origin, origin.role.sync()["tip"])
 
 
-def web_page(answer):
-    """A server on loopback without TLS that gives every request the same answer."""
+def web_page(*answers):
+    """A server on loopback without TLS that gives these answers, and the last one for ever."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve():
+        left = list(answers)
         while True:
             try:
                 connection, _ = listener.accept()
             except OSError:
                 return
             connection.recv(65536)
-            connection.sendall(answer)
+            try:
+                connection.sendall(left.pop(0) if len(left) > 1 else left[0])
+            except OSError:
+                pass        # the client has heard enough
             connection.close()
     threading.Thread(target=serve, daemon=True).start()
     return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -504,6 +516,74 @@ def test_a_pack_of_too_many_bytes_is_refused_at_the_limit(origin):
 def test_a_blob_that_inflates_past_its_limit_is_refused_before_it_is_stored(origin):
     origin.repo.publish({"bomb.yaml": b"\0" * (9 << 20)})
     refused(origin, "limit", "too-large", "bytes of one object", "8388608 are allowed")
+
+
+def git_answer(kind, body):
+    """An HTTP answer of a Git server."""
+    return (f"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-{kind}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+
+def pkt(text):
+    return f"{len(text) + 5:04x}{text}\n".encode()
+
+
+def test_an_answer_with_refs_without_end_is_left(origin):
+    refs = b"".join(pkt(f"{n:040x} refs/heads/site/demo{n}") for n in range(80_000))
+    listener, url = web_page(git_answer("result", refs + b"0000"))
+    with listener:
+        refused(origin, "limit", "4194304 bytes", url=f"{url}/a.git", ca_file="")
+
+
+def test_capabilities_without_end_are_left_and_the_first_error_stands(origin):
+    lines = pkt("version 2") + b"".join(pkt(f"x{n}") for n in range(10_000)) + b"0000"
+    listener, url = web_page(git_answer("result", b""), git_answer("advertisement", lines))
+    with listener:
+        refused(origin, "transient", "cut short", url=f"{url}/a.git", ca_file="")
+
+
+def test_a_credentials_file_of_more_than_4_kib_is_refused(origin):
+    origin.role.credentials.write_text("limpet:" + "x" * 4096)
+    refused(origin, "config", str(origin.role.credentials))
+
+
+def test_a_store_of_more_than_20_packs_is_replaced(origin):
+    origin.write(5)
+    origin.role.sync()
+    store = origin.role.objects / "store"
+    pair = list(store.iterdir())
+    for n in range(20):
+        for file in pair:
+            (store / f"pack-{n:040x}{file.suffix}").write_bytes(file.read_bytes())
+    assert origin.role.size()["packs"] == 21
+    tip = origin.change("v: 1\n")
+    origin.repo.push()
+    origin.role.sync()
+    assert origin.role.size()["packs"] == 1 and tip_is_whole(origin, tip)
+
+
+def test_an_ancestry_of_too_many_bytes_is_cut(origin):
+    origin.write(3)
+    origin.role.sync()
+    for _ in range(3):
+        origin.repo.publish({"big.bin": os.urandom(6_000_000)})
+    tip = origin.repo.publish({"big.bin": b"small\n"})
+    fetched = origin.role.fetch()
+    assert fetched["code"] == "ok" and not fetched["ancestry"]
+    assert tip_is_whole(origin, tip, fetched["quarantine"])
+
+
+def test_a_tree_object_of_more_than_4_mib_is_not_read(origin):
+    origin.write(1)
+    blob = bytes.fromhex(origin.remote.plant("blob", b"hello\n"))
+    tree = origin.remote.plant("tree", b"".join(
+        f"100644 {n:06}".encode() + b"x" * 220 + b"\0" + blob for n in range(18_000)))
+    commit = origin.remote.plant("commit", f"tree {tree}\nauthor a <a@b> 1 +0000\n"
+                                 "committer a <a@b> 1 +0000\n\nx\n".encode())
+    origin.remote.set_branch("site/demo", commit)
+    fetched = origin.role.fetch()
+    files = origin.role.files(commit, fetched["quarantine"])
+    assert files["code"] == "limit" and "4194304" in files["message"]
 
 
 def test_a_branch_that_points_at_no_commit_is_malformed(origin):

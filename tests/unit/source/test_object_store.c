@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/source/ancestry.h"
+#include "agent/source/limits.h"
 #include "agent/source/objects.h"
 #include "tests/unit/source/packs.h"
 
@@ -208,6 +209,21 @@ static void cut_between_pack_and_index_can_be_promoted_again(void)
 	work_end();
 }
 
+static void a_folder_of_too_many_files_is_corrupt(void)
+{
+	begin();
+	CHECK_OK(lp_objects_begin(work, false, incoming, &err));
+	for (unsigned i = 0; i <= LP_STORE_FILES; i++) {
+		char path[LP_PATH_MAX];
+		snprintf(path, sizeof(path), "%.900s/%u.idx", incoming, i);
+		FILE *file = fopen(path, "w");
+		CHECK(file && fclose(file) == 0);
+	}
+	CHECK_CODE(lp_objects_promote(work, &err), LP_CORRUPT, "more than 4096 files");
+	CHECK(packs() == 1);
+	work_end();
+}
+
 /* --- commits --- */
 
 static void a_commit_is_read_and_nothing_else_as_one(void)
@@ -280,6 +296,7 @@ int main(void)
 	TEST(cut_after_the_two_renames_keeps_the_new_store);
 	TEST(cut_between_pack_and_index_leaves_a_store_that_reads_as_before);
 	TEST(cut_between_pack_and_index_can_be_promoted_again);
+	TEST(a_folder_of_too_many_files_is_corrupt);
 	TEST(a_commit_is_read_and_nothing_else_as_one);
 	TEST(parents_are_read_as_far_as_they_are_parents);
 	TEST(ancestry_tells_connected_unrelated_and_a_gap);
