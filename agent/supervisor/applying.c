@@ -11,6 +11,7 @@
  * that a crash anywhere forgets nothing that prune would have to find.
  */
 #include "agent/supervisor/cluster.h"
+#include "agent/supervisor/ledger.h"
 #include "agent/supervisor/schedule.h"
 #include "agent/supervisor/walks.h"
 #include "platform/clock.h"
@@ -24,7 +25,6 @@
 
 #define CONNECT_ID       (1ull << 62) /* ids of the plan grow from 1 */
 #define RECOVER_ID       (CONNECT_ID + 1)
-#define BATCH_ROWS       64    /* inventory rows that one commit (one fsync) takes */
 #define AWAY_MS          20000 /* so long a plan waits for the API server before it is put off */
 #define LEARN_AWAY_MS    3000  /* rendering can go on without */
 #define CONNECT_AGAIN_MS 1000
@@ -41,12 +41,10 @@ struct applying {
 	int64_t since_ms; /* CLOCK_BOOTTIME; the API server has been away since, 0: it is not */
 	char away[LP_ERR_MAX];
 	struct kind_list kinds;
-	struct revision revision;
+	struct ledger ledger;
 	struct walks walks;
 	struct plan plan;
 	struct timer wake;
-	struct tx tx; /* open while rows wait for their commit */
-	unsigned rows;
 	unsigned done; /* objects, for progress */
 	int64_t told_ms;
 };
@@ -55,22 +53,13 @@ static void pump(struct source_run *run);
 
 /* --- how it ends --- */
 
-/* The rows of the batch become durable. */
-static enum lp_code flush(struct applying *a, struct err *err)
-{
-	if (!a->rows)
-		return LP_OK;
-	a->rows = 0;
-	return lp_tx_commit(&a->tx, err);
-}
-
 static void clean_up(struct source_run *run)
 {
 	struct applying *a = run->applying;
 
 	if (!a)
 		return;
-	lp_tx_end(&a->tx);
+	lp_ledger_close(&a->ledger);
 	lp_loop_timer_cancel(run->super->loop, &a->wake);
 	lp_kind_list_free(&a->kinds);
 	lp_walks_free(&a->walks);
@@ -89,7 +78,7 @@ void lp_applying_flush(struct source_run *run)
 {
 	struct err err = {0};
 
-	if (run->applying && flush(run->applying, &err) != LP_OK)
+	if (run->applying && lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
 		lp_store_failed(run, "write the inventory", &err);
 }
 
@@ -109,7 +98,7 @@ static void away(struct source_run *run, const char *why)
 	bool learning = run->applying->learning;
 	struct err err = {0};
 
-	if (flush(run->applying, &err) != LP_OK)
+	if (lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
 		lp_store_failed(run, "write the inventory", &err);
 	clean_up(run);
 	if (!learning) {
@@ -141,7 +130,7 @@ static void make_tally(struct source_run *run)
 {
 	const struct plan_result *r = &run->applying->plan.result;
 
-	run->tally = (struct tally){.total = run->applying->revision.objects,
+	run->tally = (struct tally){.total = run->applying->ledger.revision.objects,
 				    .created = r->created,
 				    .configured = r->configured,
 				    .unchanged = r->unchanged,
@@ -152,7 +141,7 @@ static void make_tally(struct source_run *run)
 
 static void tell_end(struct source_run *run, const char *state)
 {
-	const struct revision *revision = &run->applying->revision;
+	const struct revision *revision = &run->applying->ledger.revision;
 	const struct plan_result *r = &run->applying->plan.result;
 	const struct tally *t = &run->tally;
 	char id[24], objects[16], changed[32], pruned[16], hex[LP_OID_TEXT];
@@ -173,32 +162,6 @@ static void tell_end(struct source_run *run, const char *state)
 		t->pruned);
 }
 
-static enum lp_code store_end(struct source_run *run, struct err *err)
-{
-	struct applying *a = run->applying;
-	struct db *db = run->super->db;
-	const struct retention_config *keep = &run->super->config.retention;
-	const char *source = run->config->name;
-	const struct plan_result *r = &a->plan.result;
-	LP_AUTO(lp_tx_end) struct tx tx = {0};
-	unsigned dropped = 0;
-
-	LP_TRY(flush(a, err));
-	LP_TRY(lp_tx_begin(db, &tx, err));
-	LP_TRY(lp_revision_set_state(db, a->revision.id,
-				     r->complete                ? LP_REVISION_APPLIED
-				     : r->stopped.code != LP_OK ? LP_REVISION_FAILED
-								: LP_REVISION_INCOMPLETE,
-				     r->stopped.code != LP_OK ? r->stopped.msg
-							      : lp_buf_text(&run->problems),
-				     lp_wall_s(), err));
-	LP_TRY(lp_state_set_complete(db, source, r->complete, err));
-	LP_TRY(lp_journal_clear(db, source, err));
-	LP_TRY(lp_revision_gc(db, source, (uint64_t)keep->bytes, (unsigned)keep->revisions, 0,
-			      &dropped, err));
-	return lp_tx_commit(&tx, err);
-}
-
 static void finish(struct source_run *run)
 {
 	const struct plan_result *r = &run->applying->plan.result;
@@ -207,7 +170,8 @@ static void finish(struct source_run *run)
 	make_tally(run);
 	if (r->stopped.code != LP_OK)
 		lp_progress(run, "stopped: %s", r->stopped.msg);
-	if (store_end(run, &err) != LP_OK) {
+	if (lp_ledger_end(&run->applying->ledger, r, lp_buf_text(&run->problems),
+			  &run->super->config.retention, &err) != LP_OK) {
 		store_failed(run, "write the end of the apply", &err);
 		return;
 	}
@@ -222,111 +186,6 @@ static void finish(struct source_run *run)
 	lp_feed(run, CYCLE_APPLIED);
 }
 
-/* --- the store, before and after each object --- */
-
-/* One more row for the batch: begins its transaction, and ends it when the batch is full. */
-static enum lp_code open_batch(struct source_run *run, struct err *err)
-{
-	struct applying *a = run->applying;
-
-	if (a->rows == BATCH_ROWS)
-		LP_TRY(flush(a, err));
-	if (!a->rows)
-		LP_TRY(lp_tx_begin(run->super->db, &a->tx, err));
-	a->rows++;
-	return LP_OK;
-}
-
-/* Where an object whose scope was not known at rendering really is, now that its kind is. */
-static enum lp_code settle_namespace(struct source_run *run, struct stored_key *key,
-				     enum scope scope, struct err *err)
-{
-	struct stored_kind kind;
-
-	if (scope != SCOPE_UNKNOWN || key->ns[0])
-		return LP_OK;
-	enum lp_code code = lp_kind_get(run->super->db, key->group, key->kind, "", &kind, err);
-	if (code == LP_OK && kind.namespaced)
-		return lp_copy(key->ns, sizeof(key->ns), run->config->ns, err);
-	return code == LP_NOT_FOUND ? LP_OK : code;
-}
-
-static enum lp_code make_row(struct source_run *run, const struct stored_object *object,
-			     struct inventory_row *ret, struct err *err)
-{
-	*ret = (struct inventory_row){.key = object->key,
-				      .scope = object->scope,
-				      .stage = object->stage,
-				      .wave = object->wave,
-				      .kind_order = object->kind_order,
-				      .state = LP_INVENTORY_PENDING};
-	LP_TRY(lp_copy(ret->source, sizeof(ret->source), run->config->name, err));
-	return settle_namespace(run, &ret->key, (enum scope)object->scope, err);
-}
-
-static enum lp_code put_applied(struct source_run *run, const struct stored_object *object,
-				const struct event *event, struct err *err)
-{
-	struct inventory_row row;
-
-	LP_TRY(make_row(run, object, &row, err));
-	row.state = LP_INVENTORY_APPLIED;
-	row.revision = run->applying->revision.id;
-	memcpy(row.digest, object->digest, sizeof(row.digest));
-	memcpy(row.live, &event->live, sizeof(row.live));
-	LP_TRY(lp_copy(row.uid, sizeof(row.uid), event->uid, err));
-	LP_TRY(open_batch(run, err));
-	return lp_inventory_put(run->super->db, &row, err);
-}
-
-/* A row for an object that may come to be, unless there is one. */
-static enum lp_code put_pending(struct source_run *run, const struct stored_object *object,
-				struct err *err)
-{
-	struct inventory_row row, old;
-
-	if (object->scope == SCOPE_UNKNOWN)
-		return LP_OK; /* nothing can be made before its kind is there */
-	enum lp_code code =
-		lp_inventory_get(run->super->db, run->config->name, &object->key, &old, err);
-	if (code != LP_NOT_FOUND)
-		return code;
-	LP_TRY(make_row(run, object, &row, err));
-	return lp_inventory_put(run->super->db, &row, err);
-}
-
-/* Before the first write: the intent, and a row for each object that may come to be. */
-static enum lp_code begin_journal(struct source_run *run, struct err *err)
-{
-	struct applying *a = run->applying;
-	struct db *db = run->super->db;
-	struct object_cursor objects = LP_OBJECTS(a->revision.id);
-	struct intent intent = {
-		.operation = LP_OP_APPLY, .revision = a->revision.id, .started_s = lp_wall_s()};
-	LP_AUTO(lp_tx_end) struct tx tx = {0};
-	enum lp_code code;
-
-	LP_TRY(lp_tx_begin(db, &tx, err));
-	LP_TRY(lp_journal_begin(db, run->config->name, &intent, err));
-	if (a->revision.state != LP_REVISION_APPLIED)
-		LP_TRY(lp_revision_set_state(db, a->revision.id, LP_REVISION_APPLYING, "",
-					     lp_wall_s(), err));
-	while ((code = lp_object_next(db, &objects, err)) == LP_OK)
-		LP_TRY(put_pending(run, &objects.at, err));
-	if (code != LP_NOT_FOUND)
-		return code;
-	return lp_tx_commit(&tx, err);
-}
-
-static enum lp_code get_object(struct source_run *run, const struct plan_object *object,
-			       struct stored_object *ret, struct err *err)
-{
-	struct stored_key key;
-
-	lp_key_to_store(&object->key, &key);
-	return lp_object_get(run->super->db, run->applying->revision.id, &key, ret, err);
-}
-
 /* --- what people are told of each object --- */
 
 static void tell_problem(struct source_run *run, enum step_kind kind,
@@ -337,7 +196,8 @@ static void tell_problem(struct source_run *run, enum step_kind kind,
 	struct err err = {0};
 
 	lp_object_key_text(&object->key, key);
-	if (kind != STEP_PRUNE && get_object(run, object, &stored, &err) == LP_OK)
+	if (kind != STEP_PRUNE &&
+	    lp_ledger_object(&run->applying->ledger, object, &stored, &err) == LP_OK)
 		snprintf(text, sizeof(text), "%s:%u: %s: %s", stored.file, stored.line, key,
 			 message);
 	else
@@ -363,26 +223,10 @@ static void tell_done(struct source_run *run, const struct plan_object *object,
 		return;
 	a->told_ms = lp_boot_ms();
 	lp_progress(run, "%s: %u of %u", lp_plan_phase_name(a->plan.phase), a->done,
-		    a->revision.objects);
+		    a->ledger.revision.objects);
 }
 
 /* --- the plan --- */
-
-static enum lp_code record(struct source_run *run, enum step_kind kind,
-			   const struct plan_object *object, const struct event *event,
-			   struct err *err)
-{
-	struct stored_object stored;
-	struct stored_key key;
-
-	if (kind == STEP_PRUNE) {
-		lp_key_to_store(&object->key, &key);
-		LP_TRY(open_batch(run, err));
-		return lp_inventory_delete(run->super->db, run->config->name, &key, err);
-	}
-	LP_TRY(get_object(run, object, &stored, err));
-	return put_applied(run, &stored, event, err);
-}
 
 static void take_plan_event(struct source_run *run, const struct event *event)
 {
@@ -405,7 +249,7 @@ static void take_plan_event(struct source_run *run, const struct event *event)
 		tell_problem(run, kind, object, event->message);
 	else if (verdict == PLAN_SETTLED && object && kind != STEP_WAIT) {
 		tell_done(run, object, event);
-		if (record(run, kind, object, event, &err) != LP_OK) {
+		if (lp_ledger_record(&a->ledger, kind, object, event, &err) != LP_OK) {
 			store_failed(run, "write the inventory", &err);
 			return;
 		}
@@ -420,7 +264,7 @@ static enum lp_code send_step(struct source_run *run, struct step *step,
 	struct stored_object stored;
 
 	if (step->kind == STEP_APPLY) {
-		LP_TRY(get_object(run, object, &stored, err));
+		LP_TRY(lp_ledger_object(&run->applying->ledger, object, &stored, err));
 		LP_TRY(lp_object_body(run->super->db, run->config->name, &stored, &body, err));
 		step->body = LP_SLICE_OF(&body);
 	}
@@ -481,19 +325,19 @@ static void begin_plan(struct source_run *run)
 	a->part = PART_PLAN;
 	if (lp_copy(policy.source, sizeof(policy.source), run->config->name, &err) != LP_OK ||
 	    lp_copy(policy.default_ns, sizeof(policy.default_ns), run->config->ns, &err) != LP_OK ||
-	    begin_journal(run, &err) != LP_OK) {
+	    lp_ledger_begin(&a->ledger, &err) != LP_OK) {
 		store_failed(run, "begin the apply", &err);
 		return;
 	}
 	a->walks = (struct walks){.db = run->super->db,
 				  .source = run->config->name,
-				  .revision = a->revision.id,
+				  .revision = a->ledger.revision.id,
 				  .default_ns = run->config->ns};
 	struct plan_reader reader = lp_walks_reader(&a->walks);
 	lp_plan_begin(&a->plan, &policy, &reader);
 	lp_buf_clear(&run->problems);
-	lp_progress(run, "applying revision %" PRId64 ": %u objects", a->revision.id,
-		    a->revision.objects);
+	lp_progress(run, "applying revision %" PRId64 ": %u objects", a->ledger.revision.id,
+		    a->ledger.revision.objects);
 	pump(run);
 }
 
@@ -561,21 +405,6 @@ static void not_connected(struct source_run *run, const struct event *event)
 		lp_loop_timer_set(run->super->loop, &a->wake, lp_boot_ms() + wait_ms);
 }
 
-/* One object that carries our label goes into the inventory. */
-static enum lp_code take_found(struct source_run *run, const struct event *event, struct err *err)
-{
-	struct inventory_row row = {.scope = event->key.ns[0] ? SCOPE_NAMESPACED : SCOPE_CLUSTER,
-				    .stage = STAGE_REST,
-				    .state = LP_INVENTORY_APPLIED};
-
-	lp_key_to_store(&event->key, &row.key);
-	LP_TRY(lp_copy(row.source, sizeof(row.source), run->config->name, err));
-	LP_TRY(lp_copy(row.uid, sizeof(row.uid), event->uid, err));
-	run->rebuilt = true;
-	LP_TRY(open_batch(run, err));
-	return lp_inventory_put(run->super->db, &row, err);
-}
-
 static void recovered(struct source_run *run)
 {
 	struct err err = {0};
@@ -583,7 +412,7 @@ static void recovered(struct source_run *run)
 	if (run->rebuilt)
 		lp_log(LOG_LEVEL_WARN, "inventory-recovered", "source", run->config->name, "next",
 		       "nothing is pruned in this cycle", NULL);
-	if (flush(run->applying, &err) != LP_OK)
+	if (lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
 		store_failed(run, "store the inventory", &err);
 	else
 		begin_plan(run);
@@ -614,7 +443,8 @@ enum lp_code lp_applying_event(struct source_run *run, const struct event *event
 	if (event->kind == EVENT_KIND)
 		return LP_OK; /* a CRD of this plan; the next CONNECT tells it with all others */
 	if (event->kind == EVENT_FOUND) {
-		if (take_found(run, event, &store_err) != LP_OK)
+		run->rebuilt = true;
+		if (lp_ledger_found(&a->ledger, event, &store_err) != LP_OK)
 			store_failed(run, "store the inventory", &store_err);
 		return LP_OK;
 	}
@@ -636,6 +466,7 @@ static bool begin(struct source_run *run, bool learning)
 	if (!a)
 		return false;
 	a->learning = learning;
+	a->ledger = (struct ledger){.db = run->super->db, .config = run->config};
 	a->wake = (struct timer){.fire = wake, .ctx = run};
 	run->applying = a;
 	return true;
@@ -670,7 +501,7 @@ void lp_applying_start(struct source_run *run)
 		return;
 	}
 	if (lp_revision_get(run->super->db, run->config->name, state.desired,
-			    &run->applying->revision, &err) != LP_OK) {
+			    &run->applying->ledger.revision, &err) != LP_OK) {
 		store_failed(run, "read the revision", &err);
 		return;
 	}

@@ -104,8 +104,9 @@ static enum lp_code ask_seen(void *ctx, const struct payload_id *id, bool *ret, 
 static void wall_in(const struct render_request *request)
 {
 	struct sandbox sandbox = {.readable = {request->objects, request->signers, NULL},
+#ifndef LIMPET_SANITIZED
 				  .as_bytes = MEMORY_BYTES,
-				  .fsize_bytes = 1,
+#endif
 				  .nofile = FILES,
 				  .cpu_s = CPU_S};
 	struct sandbox_report report;
