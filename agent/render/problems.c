@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/render/problems.h"
 
-#include "agent/trust/text.h"
+#include "platform/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

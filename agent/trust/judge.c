@@ -2,7 +2,7 @@
 #include "agent/trust/judge.h"
 
 #include "agent/trust/ancestry.h"
-#include "agent/trust/text.h"
+#include "platform/text.h"
 #include "platform/clock.h"
 
 #define NAMESPACE "git" /* what git passes to ssh-keygen -Y sign -n */

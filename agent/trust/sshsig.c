@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/trust/sshsig.h"
 
-#include "agent/trust/text.h"
+#include "platform/text.h"
 #include "platform/limits.h"
 
 #define MAGIC         "SSHSIG"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIMPET_AGENT_TRUST_TEXT_H
-#define LIMPET_AGENT_TRUST_TEXT_H
+#ifndef LIMPET_PLATFORM_TEXT_H
+#define LIMPET_PLATFORM_TEXT_H
 /*
  * Untrusted text on its way to a person's eyes.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/trust/text.h"
+#include "platform/text.h"
 
 #include <string.h>
 
