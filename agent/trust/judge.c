@@ -2,8 +2,8 @@
 #include "agent/trust/judge.h"
 
 #include "agent/trust/ancestry.h"
-#include "platform/text.h"
 #include "platform/clock.h"
+#include "platform/text.h"
 
 #define NAMESPACE "git" /* what git passes to ssh-keygen -Y sign -n */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/trust/sshsig.h"
 
-#include "platform/text.h"
 #include "platform/limits.h"
+#include "platform/text.h"
 
 #define MAGIC         "SSHSIG"
 #define ARMOR_BEGIN   "-----BEGIN SSH SIGNATURE-----"
