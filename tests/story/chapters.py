@@ -81,13 +81,13 @@ def pushes_that_are_refused(stage):
     """Unsigned, and by a stranger: refused by name, and nothing changes."""
     tell, site = stage.teller, stage.site
     before = _picture(site)
-    stage.work("sed -i s/pos:4.3.0/pos:6.6.6/ pos/point-of-sale.yaml")
+    stage.work(f"sed -i s/pos:{SECOND_IMAGE}/pos:6.6.6/ pos/point-of-sale.yaml")
     stage.work("git commit -q -a -m 'Nobody signed this'")
     stage.work("git push -q origin site/demo")
     _refused(stage, "unsigned")
     stage.work(f"git reset -q --hard {stage.second[:10]}")
     stranger = site.stranger()
-    stage.work("sed -i s/pos:4.3.0/pos:6.6.7/ pos/point-of-sale.yaml")
+    stage.work(f"sed -i s/pos:{SECOND_IMAGE}/pos:6.6.7/ pos/point-of-sale.yaml")
     stage.work(f"git -c user.signingkey={stranger.path} commit -q -S -a -m 'Trust me'")
     stage.work("git push -q -f origin site/demo")
     told = _refused(stage, "unknown-signer")

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+from story.chapters import SECOND_IMAGE
 from story.needed import CannotGoOn
 from support.controlplane import ExternalCluster
 from support.limpet import binary
@@ -35,14 +36,15 @@ def what_to_try(stage):
     config = site.limpet.config_file
     tell.chapter("Everything runs on. In a shell of yours:")
     tell.command(f"export PATH={':'.join(map(str, path))}:$PATH")
-    tell.command(f"export KUBECONFIG={stage.cluster.kubeconfig} KUBECACHEDIR={folder}/kubectl-cache")
+    cache = f"{folder}/kubectl-cache"
+    tell.command(f"export KUBECONFIG={stage.cluster.kubeconfig} KUBECACHEDIR={cache}")
     for comment, lines in (
         ("What is there:", [f"kubectl get all,ingress,cameras -n {site.namespace}",
                             f"limpet status -c {config}", f"limpet history -c {config}"]),
         ("End the rollback: the second revision comes back.", [f"limpet resume -c {config}"]),
         ("Push a change; limpet takes it up within a second.",
          [f"cd {site.repo.root}",
-          "sed -i s/pos:4.3.0/pos:4.4.0/ pos/point-of-sale.yaml",
+          f"sed -i s/pos:{SECOND_IMAGE}/pos:4.4.0/ pos/point-of-sale.yaml",
           "git commit -S -a -m 'A newer till' && git push origin site/demo"]),
         ("Break something, and have it mended.",
          [f"kubectl delete service pos -n {site.namespace}", f"limpet sync -c {config}"]),
