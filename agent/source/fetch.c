@@ -113,7 +113,8 @@ static bool is_crowded(const struct fetch_request *request)
 static enum lp_code open_store(struct fetching *f, struct err *err)
 {
 	const struct fetch_request *request = f->request;
-	if (request->again || lp_oid_is_zero(&request->accepted) || is_crowded(request))
+	if (request->again || lp_oid_is_zero(&request->accepted) || is_crowded(request) ||
+	    lp_objects_in_doubt(request->objects))
 		return LP_OK;
 	enum lp_code code = lp_objects_open(request->objects, "", &f->store, err);
 	if (code == LP_CORRUPT)

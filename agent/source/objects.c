@@ -13,13 +13,14 @@
 #define FRESH "fresh" /* a file in the quarantine: its packs replace the store */
 
 struct places {
-	char store[LP_PATH_MAX], incoming[LP_PATH_MAX], old[LP_PATH_MAX];
+	char store[LP_PATH_MAX], incoming[LP_PATH_MAX], old[LP_PATH_MAX], doubt[LP_PATH_MAX];
 };
 
 static enum lp_code find_places(const char *objects, struct places *ret, struct err *err)
 {
 	LP_TRY(lp_path_join(ret->store, objects, "store", err));
 	LP_TRY(lp_path_join(ret->incoming, objects, "incoming", err));
+	LP_TRY(lp_path_join(ret->doubt, objects, "doubt", err));
 	return lp_path_join(ret->old, objects, "old", err);
 }
 
@@ -39,6 +40,13 @@ static enum lp_code rename_path(const char *from, const char *to, struct err *er
 static enum lp_code remove_folder(const char *path, struct err *err)
 {
 	return exists(path) ? lp_dir_remove(path, err) : LP_OK;
+}
+
+static enum lp_code remove_file(const char *path, struct err *err)
+{
+	if (unlink(path) != 0 && errno != ENOENT)
+		return lp_err_os(err, LP_TRANSIENT, errno, "remove %s", path);
+	return LP_OK;
 }
 
 /* --- files of a folder --- */
@@ -153,8 +161,8 @@ static enum lp_code replace_store(const char *objects, const struct places *at, 
 	LP_TRY(rename_path(at->incoming, at->store, err));
 	LP_TRY(lp_dir_sync(objects, err));
 	LP_TRY(lp_path_join(left, at->store, FRESH, err));
-	if (unlink(left) != 0 && errno != ENOENT)
-		return lp_err_os(err, LP_TRANSIENT, errno, "%s", left);
+	LP_TRY(remove_file(left, err));
+	LP_TRY(remove_file(at->doubt, err));
 	return remove_folder(at->old, err);
 }
 
@@ -195,6 +203,20 @@ enum lp_code lp_objects_discard(const char *objects, struct err *err)
 	struct places at;
 	LP_TRY(find_places(objects, &at, err));
 	return remove_folder(at.incoming, err);
+}
+
+enum lp_code lp_objects_doubt(const char *objects, struct err *err)
+{
+	struct places at;
+	LP_TRY(find_places(objects, &at, err));
+	return lp_file_write(at.doubt, "", 0, 0600, err);
+}
+
+bool lp_objects_in_doubt(const char *objects)
+{
+	struct places at;
+	struct err err;
+	return find_places(objects, &at, &err) == LP_OK && exists(at.doubt);
 }
 
 enum lp_code lp_objects_bytes(const char *objects, uint64_t *ret_bytes, unsigned *ret_packs,

@@ -7,6 +7,7 @@
  *	OBJECTS/store/     packs of accepted revisions
  *	OBJECTS/incoming/  quarantine: packs of a fetch that nobody has judged yet
  *	OBJECTS/old/       the store that a fresh one replaces, for a moment
+ *	OBJECTS/doubt      an empty file: the store is damaged, and nothing may build on it
  *
  * A fetch fills incoming; when its tip is accepted the packs are promoted, and
  * otherwise discarded. A power cut at any moment leaves the old store or the
@@ -33,6 +34,15 @@ LP_CHECKED enum lp_code lp_objects_promote(const char *objects, struct err *err)
 
 /* Removes what is in quarantine. */
 LP_CHECKED enum lp_code lp_objects_discard(const char *objects, struct err *err);
+
+/*
+ * Remembers that the store lacks objects, or has damaged ones: the next fetch builds on none of
+ * it, and its store replaces this one. LP_TRANSIENT.
+ */
+LP_CHECKED enum lp_code lp_objects_doubt(const char *objects, struct err *err);
+
+/* Whether lp_objects_doubt was called since the store was last replaced. */
+bool lp_objects_in_doubt(const char *objects);
 
 /* Bytes and packs of the store, without the quarantine; a missing one has 0. */
 LP_CHECKED enum lp_code lp_objects_bytes(const char *objects, uint64_t *ret_bytes,

@@ -46,7 +46,6 @@ static enum lp_code make_request(struct source_run *run, struct fetch_request *r
 		.max_pack_bytes = (uint64_t)limits->fetch_bytes,
 		.max_store_bytes = (uint64_t)limits->objects_bytes,
 		.deadline_ms = limits->fetch_ms,
-		.again = run->refetch,
 	};
 	LP_TRY(lp_copy(request->source, sizeof(request->source), config->name, err));
 	LP_TRY(lp_copy(request->url, sizeof(request->url), config->url, err));

@@ -317,7 +317,8 @@ static enum lp_code take_end(struct source_run *run, struct wire_reader *frame, 
 	lp_render_end_take(frame, &end);
 	LP_TRY(lp_wire_done(frame, "end", err));
 	/* Objects are lost or damaged: the next fetch brings all of them, and builds on none. */
-	run->refetch = end.result == RENDER_BROKEN && end.code == LP_CORRUPT;
+	if (end.result == RENDER_BROKEN && end.code == LP_CORRUPT)
+		LP_TRY(lp_objects_doubt(run->objects, err));
 	if (end.result == RENDER_BROKEN) {
 		failed(run, end.message);
 		return LP_OK;

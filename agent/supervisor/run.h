@@ -38,7 +38,6 @@ struct source_run {
 	enum cycle_state state;
 	bool poll_late, apply_late; /* due, or wished for, while something else runs */
 	bool judge_again;           /* a person asks: refused tips are fetched and judged again */
-	bool refetch;               /* the object store is damaged: fetch everything anew */
 	bool rolling_back;          /* a person waits for the next apply, and for nothing else */
 	struct timer poll, apply;
 	int64_t phase_ms;

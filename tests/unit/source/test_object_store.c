@@ -132,6 +132,22 @@ static void a_fresh_quarantine_is_read_without_the_store(void)
 	work_end();
 }
 
+static void a_store_in_doubt_is_doubted_until_a_fresh_one_replaces_it(void)
+{
+	begin();
+	CHECK(!lp_objects_in_doubt(work));
+	CHECK_OK(lp_objects_doubt(work, &err));
+	CHECK(lp_objects_in_doubt(work) && has("first", false));
+	fetch_thin();
+	CHECK_OK(lp_objects_promote(work, &err));
+	CHECK(lp_objects_in_doubt(work));
+	fetch_fresh();
+	CHECK(lp_objects_in_doubt(work));
+	CHECK_OK(lp_objects_promote(work, &err));
+	CHECK(!lp_objects_in_doubt(work));
+	work_end();
+}
+
 /* --- cut off in the middle --- */
 
 static void cut_between_the_two_renames_brings_the_old_store_back(void)
@@ -291,6 +307,7 @@ int main(void)
 	TEST(a_new_fetch_empties_the_quarantine);
 	TEST(a_fresh_fetch_replaces_the_store);
 	TEST(a_fresh_quarantine_is_read_without_the_store);
+	TEST(a_store_in_doubt_is_doubted_until_a_fresh_one_replaces_it);
 	TEST(cut_between_the_two_renames_brings_the_old_store_back);
 	TEST(cut_between_the_two_renames_can_be_promoted_again);
 	TEST(cut_after_the_two_renames_keeps_the_new_store);
