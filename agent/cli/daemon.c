@@ -55,9 +55,11 @@ static enum lp_code send_request(int fd, const char *command, const char *revisi
 		lp_json_put_str(doc, v, "revision", revision);
 	LP_TRY(lp_json_write(v, &line, err));
 	LP_TRY(lp_buf_byte(&line, '\n', err));
-	if (send(fd, line.data, line.len, MSG_NOSIGNAL) != (ssize_t)line.len)
-		return lp_err_os(err, LP_TRANSIENT, errno, "ask the daemon");
-	return LP_OK;
+	if (send(fd, line.data, line.len, MSG_NOSIGNAL) == (ssize_t)line.len)
+		return LP_OK;
+	if (errno == EPIPE)
+		return LP_OK; /* it refuses us before it listens, and has said why */
+	return lp_err_os(err, LP_TRANSIENT, errno, "ask the daemon");
 }
 
 /* Takes whole lines out of in: progress is shown, anything else is the answer. */
