@@ -175,8 +175,8 @@ static enum lp_code object_failed(int result, const uint8_t id[20], struct err *
 	lp_hex(id, 20, hex);
 	if (result == GIT_ENOTFOUND)
 		return lp_err_set(err, LP_NOT_FOUND, "object %s is not there", hex);
-	git_failed(LP_CORRUPT, hex, err);
-	return lp_err_wrap(err, "object");
+	git_failed(LP_CORRUPT, "damaged", err);
+	return lp_err_wrap(err, "object %s", hex);
 }
 
 enum lp_code lp_git_header(struct git *git, const uint8_t id[20], enum git_type *ret_type,

@@ -39,8 +39,9 @@ struct fetched {
 	char source[LP_SOURCE_NAME_MAX];
 	struct oid tip;
 	bool unchanged; /* the tip is accepted or skip; nothing was fetched */
-	bool ancestry;  /* the commits between accepted and tip are there, or all that the bound
-			   allows */
+	/* True: all commits between accepted and tip are there, as far as they are related; false:
+	 * there were more than the bounds allow (LP_ANCESTRY_COMMITS, bytes). */
+	bool ancestry;
 	char quarantine[LP_PATH_MAX]; /* folder with the new pack; "" when unchanged */
 	uint64_t sent_bytes, received_bytes;
 };
