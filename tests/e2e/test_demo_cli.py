@@ -94,10 +94,10 @@ def test_how_far_a_build_is_comes_from_its_log(tmp_path):
 
 
 def test_a_build_that_fails_is_told_with_the_end_of_its_log(tmp_path):
-    log = tmp_path / "log"
+    log, stream = tmp_path / "log", io.StringIO()
     with pytest.raises(needed.CannotGoOn) as told:
-        needed._make(Teller(io.StringIO()), "a step", log,
-                     ["sh", "-c", "echo no such header; exit 3"])
+        needed._make(Teller(stream), "a step", log, ["sh", "-c", "echo no such header; exit 3"])
+    assert stream.getvalue().startswith("  --  a step")
     assert f"ended with 3; all of it is in {log}" in str(told.value)
     assert "no such header" in str(told.value)
 

@@ -131,9 +131,9 @@ def _make(teller, label, log, argv):
         except BaseException:
             _interrupt(process)
             raise
-    if code != 0:
-        raise CannotGoOn(f"{' '.join(map(str, argv))} ended with {code}; all of it is in {log},"
-                      f" the end:\n{process.log_tail()}")
+        if code != 0:
+            raise CannotGoOn(f"{' '.join(map(str, argv))} ended with {code}; all of it is in"
+                             f" {log}, the end:\n{process.log_tail()}")
 
 
 def _interrupt(process):
