@@ -359,6 +359,14 @@ static enum lp_code code_of(CURLcode result)
 	}
 }
 
+/* Of "https://host:1/path" the part before the path. */
+static int origin_length(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return host ? (int)(host + 3 - url + (int)strcspn(host + 3, "/")) : (int)strlen(url);
+}
+
 static void explain(struct http_call *call, CURLcode result)
 {
 	const char *url = "", *text = call->curl_error;
@@ -367,6 +375,9 @@ static void explain(struct http_call *call, CURLcode result)
 		text = curl_easy_strerror(result);
 	if (result == CURLE_PEER_FAILED_VERIFICATION)
 		lp_tls_explain(text, url, &call->err);
+	else if (result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR)
+		lp_err_set(&call->err, LP_TRANSIENT, "the connection to %.*s broke: %.*s",
+			   origin_length(url), url, (int)strcspn(text, "\n"), text);
 	else
 		lp_err_set(&call->err, code_of(result), "%.*s", (int)strcspn(text, "\n"), text);
 }

@@ -47,6 +47,7 @@ static void tables(const struct cli_option *options, struct option *longs, char 
 {
 	int n = 0;
 
+	*shorts++ = ':'; /* so that a missing value is told from an unknown option */
 	for (; options[n].name && n < OPTIONS_MAX - 2; n++) {
 		longs[n] = (struct option){options[n].name,
 					   options[n].value ? required_argument : no_argument, NULL,
@@ -82,20 +83,26 @@ int lp_cli_parse(const struct cli_help *help, const struct cli_option *options, 
 		 char **argv, int *ret_exit)
 {
 	struct option longs[OPTIONS_MAX];
-	char shorts[2 * OPTIONS_MAX + 2];
+	char shorts[2 * OPTIONS_MAX + 3];
 	int code;
 
 	tables(options, longs, shorts);
 	optind = 1;
+	opterr = 0; /* getopt would not say whose message it is */
 	while ((code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (code == 'h' || code == HELP_OPTION) {
 			print_help(help, options);
 			*ret_exit = CLI_OK;
 			return -1;
 		}
-		const struct cli_option *option = code == '?' ? NULL : find(options, code);
-		if (!option)
+		const struct cli_option *option = NULL;
+		if (code != '?' && code != ':')
+			option = find(options, code);
+		if (!option) {
+			lp_cli_error(code == ':' ? "%s: %s needs a value" : "%s: no option %s",
+				     argv[0], argv[optind - 1]);
 			return wrong(help, ret_exit);
+		}
 		if (!store(option, optarg)) {
 			lp_cli_error("--%s %s: expected %s", option->name, optarg, option->value);
 			return wrong(help, ret_exit);

@@ -143,7 +143,13 @@ static enum lp_code change_stored(bool suspend, struct err *err)
 
 	LP_TRY(lp_dir_make(config.state_dir, err));
 	LP_TRY(lp_path_join(path, config.state_dir, "lock", err));
-	LP_TRY(lp_file_lock(path, &lock, &holder, err));
+	if (lp_file_lock(path, &lock, &holder, err) == LP_CONFLICT)
+		return lp_err_set(err, LP_CONFLICT,
+				  "process %d has the state and does not answer yet: it is "
+				  "starting or ending; ask again in a moment",
+				  holder);
+	if (lock < 0)
+		return err->code;
 	LP_TRY(lp_path_join(path, config.state_dir, "limpet.db", err));
 	LP_TRY(lp_db_open(path, LP_DB_WRITE, &db, err));
 	if (!suspend)

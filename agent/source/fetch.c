@@ -8,6 +8,7 @@
 #include "platform/clock.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TELL_EVERY_MS 1000
@@ -223,6 +224,19 @@ static bool is_news(const struct fetch_request *request, const struct oid *tip)
 	return !lp_oid_equal(tip, &request->accepted);
 }
 
+/* What is over a limit now is over it at the next poll: that is a word on the tip, not a failure.
+ */
+static bool is_too_large(const struct err *err, struct fetched *ret)
+{
+	static const char word[] = "too-large: ";
+
+	if (err->code != LP_LIMIT || strncmp(err->msg, word, strlen(word)) != 0)
+		return false;
+	ret->quarantine[0] = '\0';
+	snprintf(ret->too_large, sizeof(ret->too_large), "%s", err->msg + strlen(word));
+	return true;
+}
+
 enum lp_code lp_fetch(struct remote *remote, const struct fetch_request *request,
 		      const struct fetch_progress *progress, struct fetched *ret, struct err *err)
 {
@@ -237,7 +251,8 @@ enum lp_code lp_fetch(struct remote *remote, const struct fetch_request *request
 	LP_TRY(lp_copy(fetched.source, sizeof(fetched.source), request->source, err));
 	LP_TRY(lp_remote_tip(remote, request->ref, &fetched.tip, err));
 	fetched.unchanged = !is_news(request, &fetched.tip);
-	if (!fetched.unchanged && fetch_news(&f, &fetched, err) != LP_OK)
+	if (!fetched.unchanged && fetch_news(&f, &fetched, err) != LP_OK &&
+	    !is_too_large(err, &fetched))
 		return err->code;
 	fetched.sent_bytes = remote->sent_bytes;
 	fetched.received_bytes = remote->received_bytes;

@@ -43,6 +43,11 @@ struct fetched {
 	 * there were more than the bounds allow (LP_ANCESTRY_COMMITS, bytes). */
 	bool ancestry;
 	char quarantine[LP_PATH_MAX]; /* folder with the new pack; "" when unchanged */
+	/*
+	 * Not "": the tip cannot be fetched within the limits, now or later; what is too large, and
+	 * what is allowed. There is then no quarantine.
+	 */
+	char too_large[256];
 	uint64_t sent_bytes, received_bytes;
 };
 

@@ -67,6 +67,7 @@ static enum lp_code read_floor(struct source_run *run, struct trust_floor *floor
 enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], struct err *err)
 {
 	const struct source_config *config = run->config;
+	const struct limits_config *limits = &run->super->config.limits;
 	LP_AUTO(lp_signers_free) struct signers signers = {0};
 	struct trust_policy policy = {.signers = &signers,
 				      .rsa_bits = (unsigned)config->trust.rsa_bits};
@@ -82,6 +83,7 @@ enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], struct err *e
 	lp_hash_add(&sha, config->path, strlen(config->path) + 1);
 	lp_hash_add(&sha, config->ns, strlen(config->ns) + 1);
 	lp_hash_add(&sha, &config->allow_empty, sizeof(config->allow_empty));
+	lp_hash_add(&sha, &limits->fetch_bytes, sizeof(limits->fetch_bytes));
 	LP_TRY(digest_kinds(run, &sha, err));
 	lp_hash_end(&sha, ret);
 	return LP_OK;
@@ -409,7 +411,6 @@ static enum lp_code ask(struct source_run *run, struct err *err)
 	struct render_request request;
 	struct wire_writer w;
 
-	LP_TRY(lp_judged_by(run, run->judging->judged_by, err));
 	LP_TRY(make_request(run, &request, err));
 	run->render = (struct link){
 		.loop = run->super->loop, .ctx = run, .on_frame = on_frame, .on_gone = gone};
@@ -423,6 +424,14 @@ static enum lp_code ask(struct source_run *run, struct err *err)
 	return LP_OK;
 }
 
+/* The fetch role has judged already: there is nothing that could be looked at. */
+static void too_large(struct source_run *run)
+{
+	run->verdicts[VERDICT_TOO_LARGE]++;
+	refused(run, lp_verdict_name(VERDICT_TOO_LARGE), run->fetched.too_large,
+		lp_verdict_way_out(VERDICT_TOO_LARGE));
+}
+
 void lp_judging_start(struct source_run *run)
 {
 	struct err err = {0};
@@ -431,6 +440,10 @@ void lp_judging_start(struct source_run *run)
 	run->judging = calloc(1, sizeof(*run->judging));
 	if (!run->judging)
 		lp_err_nomem(&err, "judging");
-	if (err.code != LP_OK || ask(run, &err) != LP_OK)
+	if (err.code != LP_OK || lp_judged_by(run, run->judging->judged_by, &err) != LP_OK)
+		failed(run, err.msg);
+	else if (run->fetched.too_large[0])
+		too_large(run);
+	else if (ask(run, &err) != LP_OK)
 		failed(run, err.msg);
 }

@@ -158,8 +158,8 @@ def test_a_bad_file_is_refused_with_its_place(device, case):
 def test_a_20_mb_file_is_not_even_inflated(device):
     with nothing_changes(device, good(device)):
         huge = HEAD + "data:\n" + "".join(f"  key-{n:06}: {'x' * 180}\n" for n in range(105_000))
-        device.repo.publish({**good(device, "2"), "bad.yaml": huge})
-        could_not(device, "too-large", str(len(huge)), "8388608")
+        commit = device.repo.publish({**good(device, "2"), "bad.yaml": huge})
+        refused(device, commit, "too-large", str(len(huge)), "8388608")
     mend(device)
 
 

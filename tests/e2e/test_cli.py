@@ -57,7 +57,7 @@ def test_help_config_lists_every_key_with_its_default(site):
     (("status", "-o", "yaml"), "text|json"),
     (("sync", "now"), '"now"'),
     (("rollback", "1", "2"), '"2"'),
-    (("history", "--config"), "argument"),
+    (("history", "--config"), "needs a value"),
     (("verify",), "--object FILE"),
     (("verify", "--repo", "."), "needs a REV"),
     (("build", "/nowhere"), "/nowhere"),

@@ -26,7 +26,7 @@ static void read_as_status(struct slice answer)
 			__builtin_trap();
 		lp_text_clean(event.message);
 		for (const char *at = event.message; *at; at++)
-			if ((*at >= 0 && *at < ' ') || *at == 0x7f)
+			if ((unsigned char)*at < ' ' || *at == 0x7f)
 				__builtin_trap();
 	}
 }
