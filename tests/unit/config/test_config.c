@@ -110,6 +110,7 @@ static void an_empty_file_and_two_documents_are_errors(void)
 
 static void a_missing_file_is_named(void)
 {
+	lp_buf_free(&problems);
 	CHECK_CODE(lp_config_load("/nonexistent/limpet.yaml", &config, &problems, &err), LP_CONFIG,
 		   "/nonexistent/limpet.yaml: No such file");
 }
