@@ -438,12 +438,14 @@ void lp_judging_start(struct source_run *run)
 
 	lp_buf_clear(&run->problems);
 	run->judging = calloc(1, sizeof(*run->judging));
-	if (!run->judging)
-		lp_err_nomem(&err, "judging");
-	if (err.code != LP_OK || lp_judged_by(run, run->judging->judged_by, &err) != LP_OK)
-		failed(run, err.msg);
-	else if (run->fetched.too_large[0])
+	enum lp_code code = run->judging ? lp_judged_by(run, run->judging->judged_by, &err)
+					 : lp_err_nomem(&err, "judging");
+	if (code == LP_OK && run->fetched.too_large[0]) {
 		too_large(run);
-	else if (ask(run, &err) != LP_OK)
+		return;
+	}
+	if (code == LP_OK)
+		code = ask(run, &err);
+	if (code != LP_OK)
 		failed(run, err.msg);
 }
