@@ -33,7 +33,7 @@ const struct key lp_source_keys[] = {
 	{"poll", KEY_DURATION, FIELD(source_config, poll_ms), "300s", SECOND, 7 * DAY,
 	 "how often the branch is looked at"},
 	{"allowEmpty", KEY_BOOL, FIELD(source_config, allow_empty), "false", 0, 0,
-	 "accept a revision without any manifest, which prunes everything"},
+	 "accept a revision without any manifest, or without the path: it prunes everything"},
 	{"trust", KEY_SECTION, FIELD(source_config, trust), "{}", 0, 0, "who may sign", trust_keys},
 	{0},
 };
