@@ -70,8 +70,9 @@ void lp_store_failed(struct source_run *run, const char *doing, const struct err
 		return;
 	lp_db_close(&super->db);
 	if (open_store(super, &again) != LP_OK) {
-		super->fatal = again;
-		lp_loop_stop(super->loop);
+		/* Nothing can be decided without a store; the service manager starts us again. */
+		lp_log(LOG_LEVEL_ERROR, "store-unusable", "error", again.msg, NULL);
+		exit(2);
 	}
 	run->poll_late = true;
 }
