@@ -521,7 +521,7 @@ def test_a_namespace_that_is_going_is_waited_for(ground):
     assert "is being deleted" in event["message"]
     ground.cluster.api.patch("configmap", "held", {"metadata": {"finalizers": None}},
                              f"{ground.prefix}-going")
-    ground.cluster.wait_gone("namespace", f"{ground.prefix}-going", timeout=120)
+    ground.cluster.wait_gone("namespace", f"{ground.prefix}-going", timeout=300)
     assert role.apply(namespace)["outcome"] == "created"
 
 

@@ -110,7 +110,7 @@ def test_the_story_of_the_demo(site):
         namespace = site.cluster.api.get("Namespace", site.namespace)
         return namespace and namespace["metadata"]["uid"] != uid and not site.missing(keys(files))
 
-    wait_until(is_back, "the site to come back", 90, 0.3)
+    wait_until(is_back, "the site to come back", 300, 0.3)
     status = wait_applied(site, first)
     assert status["health"] == "degraded", "a pinned device without Git is no healthy one"
     assert image_of_the_tills(site).endswith(":4.2.0")
