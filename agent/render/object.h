@@ -39,7 +39,7 @@ struct object {
 	enum scope scope;
 	enum stage stage;
 	int kind_order;     /* within a stage; smaller is applied first */
-	int wave;           /* later issues; 0 */
+	int wave;           /* within a stage; 0 so far */
 	uint8_t digest[32]; /* SHA-256 of json */
 	char file[512];     /* below the source's path: "apps/till.yaml" */
 	unsigned line;      /* 1-based, where the object begins */
