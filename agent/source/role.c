@@ -23,15 +23,6 @@ struct fetch_role {
 
 /* --- the walls --- */
 
-/* The folder of a file that may be replaced while the role lives; "" for none. */
-static void folder_of(const char *file, char to[LP_PATH_MAX])
-{
-	const char *slash = strrchr(file, '/');
-	snprintf(to, LP_PATH_MAX, "%.*s", slash ? (int)(slash - file) : 0, file);
-	if (slash == file)
-		snprintf(to, LP_PATH_MAX, "/");
-}
-
 static void wall_in(struct fetch_role *role)
 {
 	struct sandbox_report report;
@@ -70,8 +61,9 @@ static enum lp_code stay_within(struct fetch_role *role, const struct fetch_requ
 				struct err *err)
 {
 	char ca[LP_PATH_MAX], credentials[LP_PATH_MAX];
-	folder_of(request->ca_file, ca);
-	folder_of(request->credentials_file, credentials);
+	/* the folder, because the file itself may be replaced while the role lives */
+	lp_path_folder(request->ca_file, ca);
+	lp_path_folder(request->credentials_file, credentials);
 	if (!role->walled) {
 		LP_TRY(lp_copy(role->objects, sizeof(role->objects), request->objects, err));
 		LP_TRY(lp_copy(role->ca_folder, sizeof(role->ca_folder), ca, err));

@@ -331,8 +331,7 @@ static void begin_plan(struct source_run *run)
 	}
 	a->walks = (struct walks){.db = run->super->db,
 				  .source = run->config->name,
-				  .revision = a->ledger.revision.id,
-				  .default_ns = run->config->ns};
+				  .revision = a->ledger.revision.id};
 	struct plan_reader reader = lp_walks_reader(&a->walks);
 	lp_plan_begin(&a->plan, &policy, &reader);
 	lp_buf_clear(&run->problems);

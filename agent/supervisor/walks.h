@@ -12,7 +12,6 @@ struct walks {
 	struct db *db; /* borrowed, as is source */
 	const char *source;
 	int64_t revision;
-	const char *default_ns;
 	struct object_cursor desired;
 	struct inventory_cursor removed, inventory;
 	bool desired_ended; /* of WALK_KINDS: the inventory comes second */
