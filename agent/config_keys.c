@@ -45,7 +45,7 @@ static const struct key cluster_keys[] = {
 	 "context of the kubeconfig; empty: its current-context"},
 	{"namespace", KEY_NAME, FIELD(cluster_config, ns), "limpet-system", 0, 0,
 	 "where limpet keeps its own few objects; made when missing"},
-	{"concurrency", KEY_NUMBER, FIELD(cluster_config, concurrency), "2", 1, 32,
+	{"concurrency", KEY_NUMBER, FIELD(cluster_config, concurrency), "2", 1, LP_CONCURRENCY_MAX,
 	 "writes to the API server at once"},
 	{"reconcile", KEY_DURATION, FIELD(cluster_config, reconcile_ms), "10m", SECOND, 7 * DAY,
 	 "how often everything is applied again, with jitter"},

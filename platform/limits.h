@@ -47,4 +47,7 @@
 #define LP_OBJECTS_MAX    10000u         /* of one revision */
 #define LP_SECRET_KEYS    10000u         /* keys of a Secret's stringData */
 #define LP_PROBLEMS_MAX   100u           /* errors told about one revision; the rest are counted */
+
+/* the cluster */
+#define LP_CONCURRENCY_MAX 16u /* steps at once: the most that `cluster.concurrency` may say */
 #endif

@@ -24,7 +24,4 @@
 /* ApplySet parent */
 #define LP_APPLYSET_MEMORY \
 	(256u * LP_KIB) /* kinds and namespaces together; annotations hold as much */
-
-/* the role */
-#define LP_CONCURRENCY_MAX 16u
 #endif

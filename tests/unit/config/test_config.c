@@ -72,9 +72,28 @@ static void all_errors_are_told_in_one_pass(void)
 	CHECK_HAS(lp_buf_text(&problems), ":4: sources[0].url: \"ftp://x\": expected https://");
 	CHECK_HAS(lp_buf_text(&problems), ":5: sources[0].poll: \"soon\" is not a duration");
 	CHECK_HAS(lp_buf_text(&problems), ":4: sources[0].trust.signers: is missing");
-	CHECK_HAS(lp_buf_text(&problems),
-		  "cluster.concurrency: expected a number between 1 and 32");
+	CHECK_HAS(lp_buf_text(&problems), "cluster.concurrency: expected a number between 1 and ");
 	CHECK_HAS(lp_buf_text(&problems), ":7: retention: is an integer; expected keys and values");
+}
+
+static enum lp_code load_concurrency(unsigned number)
+{
+	char file[256];
+
+	snprintf(file, sizeof(file), GOOD "cluster: {concurrency: %u}\n", number);
+	return load(file);
+}
+
+static void writes_at_once_have_a_limit(void)
+{
+	char said[100];
+
+	CHECK_OK(load_concurrency(LP_CONCURRENCY_MAX));
+	CHECK(config.cluster.concurrency == LP_CONCURRENCY_MAX);
+	CHECK_CODE(load_concurrency(LP_CONCURRENCY_MAX + 1), LP_CONFIG, "1 error");
+	snprintf(said, sizeof(said), "concurrency: expected a number between 1 and %u",
+		 LP_CONCURRENCY_MAX);
+	CHECK_HAS(lp_buf_text(&problems), said);
 }
 
 static void a_second_source_is_not_yet_supported(void)
@@ -161,6 +180,7 @@ int main(void)
 	TEST(what_is_written_wins_over_the_default);
 	TEST(an_unknown_key_is_told_with_its_line_and_the_nearest_name);
 	TEST(all_errors_are_told_in_one_pass);
+	TEST(writes_at_once_have_a_limit);
 	TEST(a_second_source_is_not_yet_supported);
 	TEST(a_password_in_the_url_is_sent_to_a_file);
 	TEST(a_path_may_not_leave_the_repository);
