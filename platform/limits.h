@@ -12,12 +12,13 @@
 #define LP_NAME_MAX     254 /* an object's or namespace's name, with its NUL */
 #define LP_GROUP_MAX    254 /* an API group */
 #define LP_VERSION_MAX  64
-#define LP_KIND_MAX     64
+#define LP_KIND_MAX     64 /* a kind, or its plural */
+#define LP_UID_MAX      64
 #define LP_KEY_TEXT     640              /* bytes of an object key for people */
 #define LP_OBJECT_BYTES (1536u * LP_KIB) /* one object as JSON: what etcd and kine store */
 
-/* a source */
-#define LP_SOURCE_NAME_MAX 64 /* with its NUL; a DNS label */
+/* a source; each text with its NUL */
+#define LP_SOURCE_NAME_MAX 64 /* a DNS label */
 #define LP_URL_MAX         512
 #define LP_REF_MAX         256
 #define LP_SOURCES_MAX     16
@@ -33,7 +34,14 @@
 #define LP_TREE_ENTRIES     20000u
 #define LP_ANCESTRY_COMMITS 20000u /* commits between the floor and a new tip */
 
+/* trust: bytes of texts, each with its NUL; a longer one is cut */
+#define LP_SIGNER_TEXT      256 /* a principal */
+#define LP_FINGERPRINT_TEXT 51  /* "SHA256:" and 43 characters of base64: no other length */
+#define LP_SUBJECT_TEXT     129 /* a subject line */
+#define LP_VERDICT_TEXT     24  /* the longest verdict's name fits */
+
 /* rendering */
+#define LP_ORIGIN_MAX     512 /* the path of a manifest below the source's, with its NUL */
 #define LP_FILE_BYTES     (4u * LP_MIB)  /* one manifest file */
 #define LP_SOURCE_BYTES   (32u * LP_MIB) /* all manifest files of a path */
 #define LP_YAML_DEPTH     64

@@ -11,7 +11,7 @@ struct stored_kind {
 	char group[LP_GROUP_MAX];
 	char kind[LP_KIND_MAX];
 	char version[LP_VERSION_MAX];
-	char resource[LP_RESOURCE_MAX]; /* plural: "deployments" */
+	char resource[LP_KIND_MAX]; /* plural: "deployments" */
 	bool namespaced;
 	unsigned verbs; /* the caller's bits */
 };

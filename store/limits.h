@@ -8,16 +8,9 @@
 #define LP_STORE_PAYLOAD 32 /* bytes of a payload id (SHA-256 of the signed bytes) */
 #define LP_STORE_DIGEST  32 /* bytes of a digest (SHA-256) */
 
-/* text, in bytes with the NUL; longer text of people is cut, longer names are refused */
-#define LP_SIGNER_MAX      256
-#define LP_FINGERPRINT_MAX 80 /* "SHA256:" and 43 digits of base64, and room */
-#define LP_SUBJECT_MAX     200
-#define LP_MESSAGE_MAX     1024 /* the last error of a revision or of a source */
-#define LP_ORIGIN_MAX      512  /* the file that an object was written in */
-#define LP_UID_MAX         64
-#define LP_RESOURCE_MAX    64
-#define LP_LIVE_BYTES      72 /* what a caller keeps of an applied object */
-#define LP_VERDICT_MAX     32
+/* text, in bytes with the NUL; what people wrote is cut, in a row a longer one is damage */
+#define LP_MESSAGE_MAX 1024 /* the last error of a revision or of a source */
+#define LP_LIVE_BYTES  72   /* what a caller keeps of an applied object */
 
 #define LP_REVISION_BYTES (64u * LP_MIB) /* all objects of one revision, as JSON */
 #define LP_REFUSALS_KEPT  64u            /* newest of each source */

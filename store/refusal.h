@@ -11,9 +11,9 @@ struct stored_refusal {
 	uint8_t tip[LP_STORE_OID];
 	uint8_t judged_by[LP_STORE_DIGEST]; /* digest of signers, settings, limits, version, floor
 					     */
-	char verdict[LP_VERDICT_MAX];       /* "unknown-signer" */
+	char verdict[LP_VERDICT_TEXT];      /* "unknown-signer" */
 	char reason[LP_MESSAGE_MAX];        /* a sentence; cut when longer */
-	char signer[LP_SIGNER_MAX];         /* principal or fingerprint, "" not known */
+	char signer[LP_SIGNER_TEXT];        /* principal or fingerprint, "" not known */
 	int64_t at_s;                       /* wall; of the last judgement */
 	int64_t count;                      /* judgements of this tip; set by lp_refusal_put */
 };

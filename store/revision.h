@@ -21,10 +21,10 @@ struct revision {
 	uint8_t commit[LP_STORE_OID];
 	uint8_t payload[LP_STORE_PAYLOAD]; /* the identity */
 	uint8_t tree[LP_STORE_OID];
-	char signer[LP_SIGNER_MAX];           /* the principal */
-	char fingerprint[LP_FINGERPRINT_MAX]; /* of the key that signed */
-	int64_t committed_s;                  /* wall, as the committer says */
-	char subject[LP_SUBJECT_MAX];
+	char signer[LP_SIGNER_TEXT];           /* the principal */
+	char fingerprint[LP_FINGERPRINT_TEXT]; /* of the key that signed */
+	int64_t committed_s;                   /* wall, as the committer says */
+	char subject[LP_SUBJECT_TEXT];
 	int64_t accepted_s; /* wall */
 	int64_t applied_s;  /* wall; the last time it became applied or incomplete, 0 never */
 	enum revision_state state;

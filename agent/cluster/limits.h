@@ -20,6 +20,11 @@
 #define LP_PAGE_OBJECTS   50u            /* of a LIST */
 #define LP_PAGE_BYTES     (16u * LP_MIB) /* one page; 50 objects of 1-3 KiB */
 #define LP_CONTINUE_BYTES 4096u          /* a continue token */
+#define LP_CRD_BYTES      (4u * LP_MIB)  /* a CustomResourceDefinition whole */
+
+/* of what the API server says, with its NUL */
+#define LP_RESOURCE_VERSION_MAX 32
+#define LP_EVENT_MESSAGE        1024 /* for people; cut */
 
 /* ApplySet parent */
 #define LP_APPLYSET_MEMORY \

@@ -17,7 +17,7 @@
 
 struct metadata {
 	char ns[LP_NAME_MAX], name[LP_NAME_MAX];
-	char uid[LP_STEP_UID];
+	char uid[LP_UID_MAX];
 	struct live live;
 	int64_t applied_s; /* server's wall clock; the time of our managedFields entry; 0 none */
 	bool deleting;     /* deletionTimestamp is set */

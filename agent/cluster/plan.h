@@ -21,9 +21,9 @@ struct plan_object {
 	struct object_key key;
 	enum scope scope;
 	enum stage stage;
-	uint8_t digest[32];    /* desired */
-	char uid[LP_STEP_UID]; /* removed: the uid on record, or "" */
-	struct live known;     /* desired: what was recorded of it, or zero */
+	uint8_t digest[32];   /* desired */
+	char uid[LP_UID_MAX]; /* removed: the uid on record, or "" */
+	struct live known;    /* desired: what was recorded of it, or zero */
 };
 
 enum plan_walk {

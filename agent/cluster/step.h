@@ -7,14 +7,12 @@
  * state of a revision: it does the steps that it is given, some at once, and
  * tells how each ended.
  */
+#include "agent/cluster/limits.h"
 #include "agent/render/object.h"
 #include "platform/fs.h"
 #include "platform/wire.h"
 
-#define LP_STEP_UID             64
-#define LP_RESOURCE_VERSION_MAX 32
-#define LP_LIVE_ENTRY           32
-#define LP_EVENT_MESSAGE        1024
+#define LP_LIVE_ENTRY 32
 
 /* The frames of the channel: setup once and first, then steps down and events up. */
 enum cluster_frame {
@@ -59,9 +57,9 @@ struct step {
 	char source[LP_SOURCE_NAME_MAX];
 	struct object_key key;
 	enum scope scope;
-	char uid[LP_STEP_UID]; /* PRUNE: the uid on record, or "" */
-	struct live known;     /* APPLY: as the last event said, or zero */
-	bool exact;            /* PARENT: exactly these kinds; otherwise added to what is there */
+	char uid[LP_UID_MAX]; /* PRUNE: the uid on record, or "" */
+	struct live known;    /* APPLY: as the last event said, or zero */
+	bool exact;           /* PARENT: exactly these kinds; otherwise added to what is there */
 	char default_ns[LP_NAME_MAX]; /* for a namespaced object that names none */
 	struct slice body;            /* APPLY: canonical JSON, borrowed */
 	int64_t timeout_ms;           /* of the step; 0: a default of the role */
@@ -102,7 +100,7 @@ struct event {
 	char resource[LP_KIND_MAX];     /* KIND: plural, "deployments" */
 	unsigned verbs;                 /* KIND: an OR of enum verb */
 	bool preferred;                 /* KIND: the version that the server prefers */
-	char uid[LP_STEP_UID];          /* APPLY, FOUND */
+	char uid[LP_UID_MAX];           /* APPLY, FOUND */
 	struct live live;               /* APPLY, FOUND */
 	char message[LP_EVENT_MESSAGE]; /* the API server's own words where it spoke */
 };

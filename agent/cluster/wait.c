@@ -10,10 +10,9 @@
 
 #include <string.h>
 
-#define POLL_MS   250
-#define LOOK_MS   2000
-#define CRD_BYTES (4u * LP_MIB)
-#define CRD_PATH  "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"
+#define POLL_MS  250
+#define LOOK_MS  2000
+#define CRD_PATH "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"
 
 static void check(struct job *job);
 
@@ -82,8 +81,9 @@ static void look(struct job *job)
 		return;
 	}
 	lp_job_send(job,
-		    &(struct job_request){
-			    .method = "GET", .accept = "application/json", .max_bytes = CRD_BYTES},
+		    &(struct job_request){.method = "GET",
+					  .accept = "application/json",
+					  .max_bytes = LP_CRD_BYTES},
 		    looked);
 }
 

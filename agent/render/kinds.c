@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/render/kinds.h"
 
+#include "agent/render/limits.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KINDS_BYTES (1u * LP_MIB)
-#define NAME_BYTES  (LP_GROUP_MAX + LP_KIND_MAX)
+#define NAME_BYTES (LP_GROUP_MAX + LP_KIND_MAX)
 
 /* "group/Kind" and whether it is namespaced; sorted by bytes. From k8s.io/api 0.36. */
 static const struct known_kind builtin[] = {
@@ -129,7 +130,7 @@ enum lp_code lp_known_kinds_add(struct known_kinds *k, const char *group, const 
 		k->list = list;
 		k->cap = cap;
 	}
-	k->arena.max_bytes = KINDS_BYTES;
+	k->arena.max_bytes = LP_SCOPES_BYTES;
 	const char *name = lp_arena_printf(&k->arena, "%s/%s", group, kind);
 	if (!name)
 		return lp_arena_full(&k->arena, "known kinds", err);

@@ -38,12 +38,12 @@ struct object {
 	struct object_key key;
 	enum scope scope;
 	enum stage stage;
-	int kind_order;     /* within a stage; smaller is applied first */
-	int wave;           /* within a stage; 0 so far */
-	uint8_t digest[32]; /* SHA-256 of json */
-	char file[512];     /* below the source's path: "apps/till.yaml" */
-	unsigned line;      /* 1-based, where the object begins */
-	struct slice json;  /* canonical JSON; borrowed */
+	int kind_order;           /* within a stage; smaller is applied first */
+	int wave;                 /* within a stage; 0 so far */
+	uint8_t digest[32];       /* SHA-256 of json */
+	char file[LP_ORIGIN_MAX]; /* below the source's path: "apps/till.yaml" */
+	unsigned line;            /* 1-based, where the object begins */
+	struct slice json;        /* canonical JSON; borrowed */
 };
 
 /* Same group, kind, namespace and name; versions may differ. */

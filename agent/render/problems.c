@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/render/problems.h"
 
+#include "agent/render/limits.h"
 #include "platform/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PROBLEMS_BYTES (256u * LP_KIB)
-#define WHAT_BYTES     1024
+#define WHAT_BYTES 1024
 
 void lp_problems_free(struct problems *p)
 {
@@ -30,7 +30,7 @@ static void add(struct problems *p, struct problem problem)
 	if (p->n == LP_PROBLEMS_MAX)
 		return;
 	if (!p->list) {
-		p->arena = LP_ARENA(PROBLEMS_BYTES);
+		p->arena = LP_ARENA(LP_PROBLEMS_BYTES);
 		p->list = lp_arena_alloc(&p->arena, LP_PROBLEMS_MAX * sizeof(*p->list));
 		if (!p->list)
 			return;

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEEN_BYTES (16u * LP_MIB) /* keys and places of all objects */
+/*
+ * Keys and places of all objects: room for all that the other limits let in, so that none is
+ * refused here. 16 is what an arena may add to each text.
+ */
+#define KEY_BYTES  (LP_GROUP_MAX + LP_KIND_MAX + 2 * LP_NAME_MAX + 4 * 16u)
+#define SEEN_BYTES (LP_OBJECTS_MAX * KEY_BYTES + LP_TREE_ENTRIES * (LP_ORIGIN_MAX + 16u))
 
 /* What is remembered of an object until all are known; name "" when it had none that is good. */
 struct seen {

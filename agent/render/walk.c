@@ -89,14 +89,14 @@ static enum lp_code visit_file(struct walk *w, const char *path, const struct tr
 {
 	struct manifest_file file = {path, below(w, path), ends_in(entry->name, ".json"),
 				     entry->size_bytes};
-	const struct object *object = NULL;
 
 	if (!file.is_json && !ends_in(entry->name, ".yaml") && !ends_in(entry->name, ".yml"))
 		return LP_OK;
 	if (strcmp(file.name, "limpet.yaml") == 0)
 		return LP_OK; /* about the revision, never applied */
-	if (strlen(file.name) >= sizeof(object->file)) {
-		add(w, path, "a path of more than 511 bytes; use shorter names");
+	if (strlen(file.name) >= LP_ORIGIN_MAX) {
+		lp_problem(w->problems, file.name, 0, "",
+			   "a path of more than %d bytes; use shorter names", LP_ORIGIN_MAX - 1);
 		return LP_OK;
 	}
 	if (entry->size_bytes > LP_FILE_BYTES) {

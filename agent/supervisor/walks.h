@@ -3,10 +3,9 @@
 #define LIMPET_AGENT_SUPERVISOR_WALKS_H
 /* The door store -> plan: what the plan walks over, from the store's cursors. */
 #include "agent/cluster/plan.h"
+#include "agent/supervisor/limits.h"
 #include "store/inventory.h"
 #include "store/object.h"
-
-#define LP_WALK_KINDS_MAX 2048 /* different (kind, namespace) of one source; more is LP_LIMIT */
 
 struct walks {
 	struct db *db; /* borrowed, as is source */

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/trust/commit.h"
 
+#include "agent/trust/limits.h"
 #include "platform/crypto.h"
 
 #include <strings.h>
-
-#define HEADERS_MAX 32 /* headers of names that we do not know */
-#define DIGITS_MAX  12 /* of a date: until the year 33658 */
 
 /* Where in the object the reader is. */
 struct reader {
@@ -86,8 +84,9 @@ static bool read_date(struct slice text, int64_t *ret_s)
 	int64_t value = 0;
 
 	while (digits < text.len && is_digit(text.data[digits]))
-		value = digits < DIGITS_MAX ? value * 10 + (text.data[digits] - '0') : 0, digits++;
-	if (digits == 0 || digits > DIGITS_MAX || (digits > 1 && text.data[0] == '0'))
+		value = digits < LP_DATE_DIGITS ? value * 10 + (text.data[digits] - '0') : 0,
+		digits++;
+	if (digits == 0 || digits > LP_DATE_DIGITS || (digits > 1 && text.data[0] == '0'))
 		return false;
 	const uint8_t *zone = text.data + digits;
 	if (text.len - digits != 6 || zone[0] != ' ' || (zone[1] != '+' && zone[1] != '-'))
@@ -202,7 +201,7 @@ static enum lp_code check_name(struct reader *r, struct slice name)
 /* The headers after committer, up to the empty line and with it. */
 static enum lp_code take_headers(struct reader *r, struct commit *c)
 {
-	struct slice seen[HEADERS_MAX];
+	struct slice seen[LP_COMMIT_HEADERS];
 	size_t seen_len = 0;
 
 	while (!next_is(r, "\n")) {
@@ -219,8 +218,9 @@ static enum lp_code take_headers(struct reader *r, struct commit *c)
 		for (size_t i = 0; i < seen_len; i++)
 			if (lp_slice_equal(seen[i], h.name))
 				return malformed(r, "a header for the second time");
-		if (seen_len == HEADERS_MAX)
-			return lp_err_set(r->err, LP_LIMIT, "more than %d headers", HEADERS_MAX);
+		if (seen_len == LP_COMMIT_HEADERS)
+			return lp_err_set(r->err, LP_LIMIT, "more than %d headers",
+					  LP_COMMIT_HEADERS);
 		seen[seen_len++] = h.name;
 		if (lp_slice_is(h.name, "encoding") && memchr(h.value.data, '\n', h.value.len))
 			return malformed(r, "an encoding of more than one line");

@@ -6,13 +6,9 @@
  * format (ssh-keygen(1), ALLOWED SIGNERS). One unreadable line refuses the whole
  * file: a line that we skipped could be the one that limits a key.
  */
+#include "agent/trust/limits.h"
 #include "agent/trust/sshsig.h"
 #include "platform/arena.h"
-#include "platform/limits.h"
-
-#define LP_SIGNERS_BYTES (256u * LP_KIB) /* of the file */
-#define LP_SIGNERS_LINES 1000u           /* lines that name a key */
-#define LP_SIGNERS_LINE  (16u * LP_KIB)  /* bytes of one line */
 
 /* One line that names a key. Memory belongs to the arena of the set. */
 struct signer {

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/trust/sshsig.h"
 
-#include "platform/limits.h"
+#include "agent/trust/limits.h"
 #include "platform/text.h"
 
 #define MAGIC         "SSHSIG"
 #define ARMOR_BEGIN   "-----BEGIN SSH SIGNATURE-----"
 #define ARMOR_END     "-----END SSH SIGNATURE-----"
 #define ARMOR_COLUMNS 70 /* as ssh-keygen and git write it */
-#define NAMESPACE_MAX 255
 
 /* SSH's wire format (RFC 4251, 5): what is left to read. */
 struct wire {
@@ -289,7 +288,7 @@ static enum lp_code read_blob(struct sshsig *s, enum verdict *ret_verdict, struc
 	    !take_string(&w, &signature) || w.len != 0)
 		return malformed(err, "its fields");
 	LP_TRY(lp_ssh_key_parse(key, &s->key, err));
-	if (s->name_space.len == 0 || s->name_space.len > NAMESPACE_MAX)
+	if (s->name_space.len == 0 || s->name_space.len > LP_NAMESPACE_BYTES)
 		return malformed(err, "its namespace");
 	if (reserved.len != 0)
 		return malformed(err, "its reserved field is not empty");
@@ -331,7 +330,7 @@ static uint8_t *put_string(uint8_t *to, struct slice text)
 
 /* What the key signs: the payload's hash, said to be for this namespace. */
 static struct slice to_be_signed(const struct sshsig *s, const struct slice *payload,
-				 size_t n_slices, uint8_t to[NAMESPACE_MAX + 128])
+				 size_t n_slices, uint8_t to[LP_NAMESPACE_BYTES + 128])
 {
 	LP_AUTO(lp_hash_abort) struct lp_hash h = {0};
 	uint8_t digest[LP_HASH_MAX], *at = to;
@@ -374,7 +373,7 @@ static bool verify_ecdsa(const struct sshsig *s, struct slice tbs)
 
 bool lp_sshsig_verify(const struct sshsig *s, const struct slice *payload, size_t n_slices)
 {
-	uint8_t room[NAMESPACE_MAX + 128];
+	uint8_t room[LP_NAMESPACE_BYTES + 128];
 	struct slice tbs = to_be_signed(s, payload, n_slices, room);
 
 	switch (s->key.type) {

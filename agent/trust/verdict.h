@@ -29,8 +29,6 @@ enum verdict {
 	VERDICT_COUNT,
 };
 
-#define LP_VERDICT_TEXT 24 /* bytes that hold any verdict's name with its NUL */
-
 /* The name as people and JSON see it: "unknown-signer"; never NULL. */
 const char *lp_verdict_name(enum verdict verdict);
 

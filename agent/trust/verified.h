@@ -7,10 +7,7 @@
  * It holds no pointers, so that it can be copied and stored as it is.
  */
 #include "agent/trust/oid.h"
-
-#define LP_SIGNER_TEXT      256 /* a principal, with its NUL */
-#define LP_FINGERPRINT_TEXT 51  /* "SHA256:", 43 characters of base64, a NUL */
-#define LP_SUBJECT_TEXT     129 /* a subject line, cut there, with its NUL */
+#include "platform/limits.h"
 
 struct verified {
 	struct oid commit;

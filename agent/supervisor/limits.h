@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_SUPERVISOR_LIMITS_H
+#define LIMPET_AGENT_SUPERVISOR_LIMITS_H
+/* The limits of this room alone; those that others know too are in platform/limits.h. */
+#include "platform/limits.h"
+
+#define LP_WALK_KINDS_MAX 2048 /* different (kind, namespace) of one source */
+
+/* the control socket */
+#define LP_CONTROL_CLIENTS 8             /* at once; one more is hung up on */
+#define LP_CONTROL_REQUEST (4u * LP_KIB) /* bytes of one request; past them the same */
+#define LP_CONTROL_GROUPS  64            /* of a user; who is in more is refused */
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_TRUST_LIMITS_H
+#define LIMPET_AGENT_TRUST_LIMITS_H
+/* The limits of this room alone; those that others know too are in platform/limits.h. */
+#include "platform/limits.h"
+
+/* a commit */
+#define LP_COMMIT_HEADERS 32 /* of names that we do not know */
+#define LP_DATE_DIGITS    12 /* of a date: until the year 33658 */
+
+/* a signature */
+#define LP_NAMESPACE_BYTES 255 /* what it says it is for: "git" */
+
+/* the signers file */
+#define LP_SIGNERS_BYTES (256u * LP_KIB)
+#define LP_SIGNERS_LINES 1000u          /* that name a key */
+#define LP_SIGNERS_LINE  (16u * LP_KIB) /* bytes of one line */
+#endif
