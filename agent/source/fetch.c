@@ -129,10 +129,8 @@ static enum lp_code open_store(struct fetching *f, struct err *err)
 static enum lp_code fetch_tip(struct fetching *f, const struct oid *tip, struct err *err)
 {
 	struct fetch_wish wish = {.want = *tip, .tip_only = true};
-	struct pack_limits limits = {.bytes = f->left_bytes,
-				     .objects = LP_PACK_OBJECTS,
-				     .object_bytes = LP_BLOB_BYTES,
-				     .inflated_bytes = LP_PACK_INFLATED};
+	struct pack_limits limits = LP_PACK_LIMITS;
+	limits.bytes = f->left_bytes;
 	if (f->store)
 		wish.have = f->request->accepted;
 	return download_pack(f, &wish, &limits, err);

@@ -6,6 +6,7 @@
  * objects, of which types, and how large each is when it is inflated. Nothing is
  * held but an inflater: a bomb is refused at the byte where it shows.
  */
+#include "agent/source/limits.h"
 #include "platform/buf.h"
 #include "platform/inflate.h"
 
@@ -13,6 +14,13 @@
 struct pack_limits {
 	uint64_t bytes, objects, object_bytes, inflated_bytes;
 };
+
+/* What the tip of a branch may cost, when no setting says less. */
+#define LP_PACK_LIMITS                                       \
+	((struct pack_limits){.bytes = LP_PACK_BYTES,        \
+			      .objects = LP_PACK_OBJECTS,    \
+			      .object_bytes = LP_BLOB_BYTES, \
+			      .inflated_bytes = LP_PACK_INFLATED})
 
 enum pack_state {
 	PACK_HEADER,   /* "PACK", version, count */

@@ -140,6 +140,114 @@ static void every_limit_is_told_with_its_number(void)
 	CHECK_CODE(scan(pack.data, pack.len, 7, &limits), LP_LIMIT, "bytes of all objects");
 }
 
+/* A pack's beginning that announces this many objects. */
+static enum lp_code announce(uint32_t objects)
+{
+	uint8_t head[12] = "PACK\0\0\0\2";
+	for (int i = 0; i < 4; i++)
+		head[8 + i] = (uint8_t)(objects >> (24 - 8 * i));
+	return scan(head, sizeof(head), SIZE_MAX, &LP_PACK_LIMITS);
+}
+
+static void a_pack_announces_at_most_so_many_objects(void)
+{
+	char said[100];
+	CHECK_CODE(announce(LP_PACK_OBJECTS), LP_TRANSIENT, "cut short");
+	snprintf(said, sizeof(said), "too-large: objects in the pack: %u, and %u are allowed",
+		 LP_PACK_OBJECTS + 1, LP_PACK_OBJECTS);
+	CHECK_CODE(announce(LP_PACK_OBJECTS + 1), LP_LIMIT, said);
+}
+
+/* The type and size in front of an object of a pack. */
+static size_t put_size(uint8_t *to, unsigned type, uint64_t size)
+{
+	size_t n = 0;
+	to[n] = (uint8_t)(type << 4 | (size & 0x0f));
+	for (size >>= 4; size; size >>= 7) {
+		to[n] |= 0x80;
+		to[++n] = (uint8_t)(size & 0x7f);
+	}
+	return n + 1;
+}
+
+static void an_object_announces_at_most_so_many_bytes(void)
+{
+	uint8_t pack[40] = HEAD;
+	size_t n = 12 + put_size(pack + 12, 3, LP_BLOB_BYTES);
+	char said[100];
+	CHECK_CODE(scan(pack, n, SIZE_MAX, &LP_PACK_LIMITS), LP_TRANSIENT, "cut short");
+	n = 12 + put_size(pack + 12, 3, LP_BLOB_BYTES + 1);
+	snprintf(said, sizeof(said), "bytes of one object: %u, and %u are allowed",
+		 LP_BLOB_BYTES + 1, LP_BLOB_BYTES);
+	CHECK_CODE(scan(pack, n, SIZE_MAX, &LP_PACK_LIMITS), LP_LIMIT, said);
+}
+
+/* Deflates without compression, as X is. */
+static void put_stored(struct buf *to, const uint8_t *data, uint8_t n)
+{
+	uint8_t head[] = {0x78, 0x01, 0x01, n, 0, (uint8_t)~n, 0xff};
+	unsigned a = 1, b = 0;
+	for (unsigned i = 0; i < n; i++) {
+		a += data[i];
+		b += a;
+	}
+	uint8_t sum[] = {(uint8_t)(b >> 8), (uint8_t)b, (uint8_t)(a >> 8), (uint8_t)a};
+	CHECK_OK(lp_buf_append(to, head, sizeof(head), &err));
+	CHECK_OK(lp_buf_append(to, data, n, &err));
+	CHECK_OK(lp_buf_append(to, sum, sizeof(sum), &err));
+}
+
+/*
+ * Deltas of a few bytes, each with a result of LP_BLOB_BYTES; what they announce is what counts,
+ * and so is their own size.
+ */
+static enum lp_code inflate_to(uint64_t total)
+{
+	enum { DELTA_BYTES = 7 };
+	LP_AUTO(lp_buf_free) struct buf pack = LP_BUF(LP_MIB);
+	CHECK_OK(lp_buf_append(&pack, "PACK\0\0\0\2\0\0\x10\0", 12, &err));
+	while (total) {
+		uint64_t result = total - DELTA_BYTES;
+		uint8_t delta[DELTA_BYTES] = {1};
+		if (result > LP_BLOB_BYTES)
+			result = LP_BLOB_BYTES;
+		total -= result + DELTA_BYTES;
+		if (total && total <= DELTA_BYTES) { /* the next one must have room for itself */
+			result -= DELTA_BYTES;
+			total += DELTA_BYTES;
+		}
+		for (int i = 1; i <= 4; i++)
+			delta[i] = (uint8_t)((result >> (7 * (i - 1)) & 0x7f) | (i < 4 ? 0x80 : 0));
+		CHECK_OK(lp_buf_byte(&pack, 0x70 | DELTA_BYTES, &err));
+		CHECK_OK(lp_buf_append(&pack, SUM, 20, &err));
+		put_stored(&pack, delta, DELTA_BYTES);
+	}
+	return scan(pack.data, pack.len, SIZE_MAX, &LP_PACK_LIMITS);
+}
+
+static void all_objects_inflate_to_at_most_so_many_bytes(void)
+{
+	CHECK_CODE(inflate_to(LP_PACK_INFLATED), LP_TRANSIENT, "cut short");
+	CHECK_CODE(inflate_to(LP_PACK_INFLATED + 1), LP_LIMIT,
+		   "too-large: bytes of all objects: 536870913, and 536870912 are allowed");
+}
+
+static void a_pack_has_at_most_so_many_bytes(void)
+{
+	size_t n = (size_t)LP_PACK_BYTES + 1;
+	char said[100], *pack = calloc(1, n); /* the pages that are never looked at cost nothing */
+	CHECK(pack != NULL);
+	memcpy(pack, "PACK\0\0\0\2\0\0\0", 11);
+	enum lp_code code = scan(pack, n - 1, SIZE_MAX, &LP_PACK_LIMITS);
+	bool inside = code == LP_REJECTED && strstr(err.msg, "after its end");
+	code = scan(pack, n, SIZE_MAX, &LP_PACK_LIMITS);
+	free(pack);
+	CHECK(inside);
+	snprintf(said, sizeof(said), "bytes of the pack: %zu, and %u are allowed", n,
+		 LP_PACK_BYTES);
+	CHECK_CODE(code, LP_LIMIT, said);
+}
+
 static void an_empty_pack_is_a_pack(void)
 {
 	CHECK_OK(SCAN("PACK\0\0\0\2\0\0\0\0" SUM));
@@ -161,6 +269,10 @@ int main(void)
 	TEST(a_delta_without_its_sizes_is_refused);
 	TEST(a_delta_with_a_large_result_is_refused);
 	TEST(every_limit_is_told_with_its_number);
+	TEST(a_pack_announces_at_most_so_many_objects);
+	TEST(an_object_announces_at_most_so_many_bytes);
+	TEST(all_objects_inflate_to_at_most_so_many_bytes);
+	TEST(a_pack_has_at_most_so_many_bytes);
 	TEST(an_empty_pack_is_a_pack);
 	return check_report();
 }

@@ -116,6 +116,19 @@ static void a_refusal_is_passed_on(void)
 		   "no such [31mthing");
 }
 
+static void a_long_refusal_is_cut(void)
+{
+	char said[LP_REMOTE_TEXT + 1];
+	memset(said, 'x', sizeof(said));
+	for (size_t n = LP_REMOTE_TEXT - 1; n <= LP_REMOTE_TEXT; n++) {
+		LP_AUTO(lp_refs_free) struct refs_answer answer = LP_REFS_ANSWER("refs/heads/a");
+		begin();
+		LINE("ERR %.*s", (int)n, said);
+		CHECK_CODE(lp_refs_feed(&answer, lines.data, lines.len, &err), LP_CONFIG, "xxx");
+		CHECK(strspn(strchr(err.msg, 'x'), "x") == LP_REMOTE_TEXT - 1);
+	}
+}
+
 /* --- capabilities --- */
 
 static enum lp_code read_ad(struct advertisement *ad)
@@ -328,6 +341,7 @@ int main(void)
 	TEST(sha256_ids_are_an_unsupported_format);
 	TEST(what_follows_the_flush_is_refused);
 	TEST(a_refusal_is_passed_on);
+	TEST(a_long_refusal_is_cut);
 	TEST(capabilities_are_words_not_parts_of_words);
 	TEST(the_service_line_of_older_servers_is_skipped);
 	TEST(the_refs_of_an_older_protocol_are_left_unread);
