@@ -59,6 +59,8 @@ static void clean_up(struct source_run *run)
 
 	if (!a)
 		return;
+	if (a->part == PART_PLAN)
+		run->super->cluster.last_id = a->plan.last_id;
 	lp_ledger_close(&a->ledger);
 	lp_loop_timer_cancel(run->super->loop, &a->wake);
 	lp_kind_list_free(&a->kinds);
@@ -92,15 +94,23 @@ static void back_off(struct source_run *run)
 	run->apply_delay_ms = delay_ms < cap_ms ? delay_ms : cap_ms;
 }
 
-/* The API server, or the role, is not there; all is as the journal says, and tried again later. */
-static void away(struct source_run *run, const char *why)
+/*
+ * The API server, or the role, is not there; all is as the journal says, and tried again later.
+ * The steps of a plan that are under way end with their role: a delete that answers late, or is
+ * only sent then, must not meet what the next plan has applied.
+ */
+static void away(struct source_run *run, const char *said)
 {
-	bool learning = run->applying->learning;
+	bool learning = run->applying->learning, planned = run->applying->part == PART_PLAN;
+	char why[LP_ERR_MAX];
 	struct err err = {0};
 
+	snprintf(why, sizeof(why), "%s", said); /* it may lie in what is freed here */
 	if (lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
 		lp_store_failed(run, "write the inventory", &err);
 	clean_up(run);
+	if (planned)
+		lp_link_end(&run->super->cluster.link);
 	if (!learning) {
 		back_off(run);
 		run->incomplete = true;
@@ -182,7 +192,10 @@ static void finish(struct source_run *run)
 		run->apply_delay_ms = 0;
 	else
 		back_off(run);
-	clean_up(run);
+	if (r->stopped.code != LP_OK)
+		lp_applying_end(run); /* other steps may be under way */
+	else
+		clean_up(run);
 	lp_feed(run, CYCLE_APPLIED);
 }
 
@@ -334,6 +347,7 @@ static void begin_plan(struct source_run *run)
 				  .revision = a->ledger.revision.id};
 	struct plan_reader reader = lp_walks_reader(&a->walks);
 	lp_plan_begin(&a->plan, &policy, &reader);
+	a->plan.last_id = run->super->cluster.last_id;
 	lp_buf_clear(&run->problems);
 	lp_progress(run, "applying revision %" PRId64 ": %u objects", a->ledger.revision.id,
 		    a->ledger.revision.objects);

@@ -69,6 +69,7 @@ struct source_run {
 /* The cluster role. */
 struct cluster_link {
 	struct link link;
+	uint64_t last_id;  /* of the steps of all plans: no answer can be taken for another's */
 	bool reached;      /* the API server answered last time */
 	int64_t reached_s; /* wall; of the last change of reached */
 	char error[LP_ERR_MAX];
@@ -149,5 +150,7 @@ LP_CHECKED enum lp_code lp_wish_rollback(struct source_run *run, const char *rev
 					 struct err *err);
 LP_CHECKED enum lp_code lp_wish_resume(struct source_run *run, struct err *err);
 LP_CHECKED enum lp_code lp_wish_suspend(struct source_run *run, struct err *err);
+/* The exit code for a wish that was answered so: 1 when it asks for what is not there, else 2. */
+int lp_wish_exit(enum lp_code code);
 
 #endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The apply, with a cluster role that does as the test says: this program is the supervisor, and
+ * is started again as the role, which takes its part from the environment.
+ */
+#include "agent/supervisor/cluster.h"
+#include "tests/unit/store/fixture.h"
+
+#include <sys/syscall.h>
+#include <time.h>
+
+#define PART       "LIMPET_TEST_PART"
+#define CONNECT_ID (1ull << 62)
+
+/* --- the clock, which a test may put forward --- */
+
+static int64_t ahead_s;
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	long result = syscall(SYS_clock_gettime, clock, now);
+
+	if (clock == CLOCK_BOOTTIME)
+		now->tv_sec += ahead_s;
+	return (int)result;
+}
+
+/* --- the role --- */
+
+static struct channel channel;
+static const char *part;
+
+static bool is_part(const char *name)
+{
+	return strcmp(part, name) == 0;
+}
+
+static void tell(const struct event *event)
+{
+	struct wire_writer w;
+
+	lp_wire_begin(&w, &channel.out, CLUSTER_EVENT);
+	lp_event_put(&w, event);
+	if (lp_wire_end(&w, &err) != LP_OK || lp_channel_flush(&channel, &err) != LP_OK)
+		_exit(0); /* the supervisor has enough of us */
+}
+
+static void tell_kind(uint64_t id)
+{
+	tell(&(struct event){.id = id,
+			     .kind = EVENT_KIND,
+			     .scope = SCOPE_NAMESPACED,
+			     .key = {"", "v1", "ConfigMap", "", ""},
+			     .resource = "configmaps",
+			     .verbs = VERB_PATCH | VERB_LIST});
+}
+
+static void do_step(const struct step *step)
+{
+	struct event event = {.id = step->id, .kind = EVENT_DONE, .retry_after_ms = -1};
+
+	if (step->kind == STEP_CONNECT)
+		tell_kind(step->id);
+	if (step->kind == STEP_APPLY) {
+		event.outcome = OUTCOME_CREATED;
+		snprintf(event.uid, sizeof(event.uid), "uid-of-%.40s", step->key.name);
+	}
+	if (step->kind == STEP_APPLY && is_part("away")) {
+		if (strcmp(step->key.name, "object-0") != 0)
+			return; /* its answer is to come late */
+		event.kind = EVENT_RETRY;
+		event.retry_after_ms = 300;
+		snprintf(event.message, sizeof(event.message), "connection refused");
+	}
+	tell(&event);
+}
+
+static int serve(void)
+{
+	struct wire_reader r;
+	struct step step;
+
+	part = getenv(PART);
+	while (lp_channel_receive(&channel, -1, &r, &err) == LP_OK) {
+		if (r.type != CLUSTER_STEP)
+			continue;
+		lp_step_take(&r, &step);
+		do_step(&step);
+	}
+	return 0;
+}
+
+/* --- the supervisor --- */
+
+static struct supervisor super;
+static struct source_run *run;
+static struct timer soon;
+
+/* A source with one revision of count objects, and nothing in the inventory. */
+static void start_with(unsigned count)
+{
+	struct config *config = &super.config;
+
+	lp_loop_free(&super.loop);
+	start();
+	ahead_s = 0;
+	super = (struct supervisor){.db = db, .lock_fd = -1, .notify.fd = -1};
+	super.wish.kind = WISH_SYNC;
+	config->source_count = 1;
+	snprintf(config->sources[0].name, sizeof(config->sources[0].name), "site");
+	snprintf(config->sources[0].ns, sizeof(config->sources[0].ns), "shop");
+	snprintf(config->cluster.ns, sizeof(config->cluster.ns), "limpet-system");
+	config->cluster.concurrency = 2;
+	config->cluster.reconcile_ms = 60000;
+	config->retention = (struct retention_config){.revisions = 10, .bytes = 1 << 20};
+	run = &super.run;
+	run->super = &super;
+	run->config = &config->sources[0];
+	lp_buf_free(&run->problems);
+	run->problems = LP_BUF(PROBLEM_BYTES);
+	CHECK_OK(lp_loop_new(&super.loop, &err));
+	if (count)
+		accept_revision("site", 1, count, count);
+}
+
+/* One apply by a role that plays the part; how it ended is in run->outcome. */
+static void apply(const char *role)
+{
+	setenv(PART, role, 1);
+	run->outcome = (struct ending){0};
+	lp_feed(run, CYCLE_APPLY_DUE);
+	if (run->state != CYCLE_IDLE)
+		CHECK_OK(lp_loop_run(super.loop, &err));
+	CHECK(run->state == CYCLE_IDLE);
+}
+
+/* Calls what after 100 ms of the loop. */
+static void later(void (*what)(void *ctx))
+{
+	soon = (struct timer){.fire = what};
+	lp_loop_timer_set(super.loop, &soon, lp_boot_ms() + 100);
+}
+
+static void half_a_minute_passes(void *ctx)
+{
+	(void)ctx;
+	ahead_s += 30;
+}
+
+static unsigned inventory(void)
+{
+	unsigned count = 0;
+
+	CHECK_OK(lp_inventory_count(db, "site", &count, &err));
+	return count;
+}
+
+static void a_revision_is_applied(void)
+{
+	start_with(5);
+	apply("good");
+	CHECK_HAS(run->outcome.text, "is applied: 5 objects, 5 created");
+	CHECK(run->outcome.exit == 0 && super.cluster.link.up && inventory() == 5);
+}
+
+static void steps_under_way_end_with_the_plan_that_sent_them(void)
+{
+	start_with(5);
+	later(half_a_minute_passes);
+	apply("away");
+	CHECK_HAS(run->outcome.text, "the API server: connection refused");
+	CHECK(run->outcome.exit == 2 && run->incomplete);
+	CHECK(!super.cluster.link.up);
+}
+
+static void no_step_has_the_number_of_an_earlier_one(void)
+{
+	start_with(5);
+	apply("good");
+	uint64_t first = super.cluster.last_id;
+	CHECK(first >= 5);
+	apply("good");
+	CHECK(super.cluster.last_id >= first + 5);
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = NULL;
+
+	if (lp_role_enter(argc, argv, &name, &channel, &err) == LP_OK && name)
+		return serve();
+	lp_log_setup(LOG_LEVEL_ERROR, "");
+	TEST(a_revision_is_applied);
+	TEST(steps_under_way_end_with_the_plan_that_sent_them);
+	TEST(no_step_has_the_number_of_an_earlier_one);
+	lp_applying_end(run);
+	lp_loop_free(&super.loop);
+	lp_buf_free(&run->problems);
+	remove_folder();
+	return check_report();
+}
