@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory: the sum of Pss over all limpet processes alive at one time, sampled at least every
-5 ms, each process's VmHWM beside it, the worst of the runs."""
+5 ms, each process's VmHWM beside it, the worst of the runs.
+
+A run whose samples lay further apart, because the machine was busy elsewhere, is repeated a few
+times; what it saw counts all the same. If it stays so, the figure's line says it.
+"""
 
 import shutil
 import time
@@ -9,14 +13,45 @@ from figures import figure, wait_applied
 from support.sitefiles import synthetic_files
 
 RUNS = 5
-IDLE_S = 8  # long enough for everything of a cycle to be over
+GAP_MAX_MS = 5.0
+TRIES = 3       # of one run, until its samples were close enough
+SETTLED_S = 1   # after the last word of a cycle, everything of it is over
+IDLE_S = 2
 
 
-def fresh_start(site, files):
-    """Pushes files and starts a daemon on an empty state; (commit, report of the first sync)."""
-    site.limpet.source["poll"] = "300s"
-    site.limpet.write_config()
-    commit = site.repo.publish(files, "Many objects")
+def runs(run):
+    """Calls run(number), which returns a Report, until RUNS of them were sampled closely enough
+    or have used up their tries; every Report of every try, and how many runs stayed too loose."""
+    reports, number, loose = [], 0, 0
+    for _ in range(RUNS):
+        for _ in range(TRIES):
+            reports.append(run(number))
+            number += 1
+            if reports[-1].worst_gap_ms <= GAP_MAX_MS:
+                break
+            print(f"\nsamples up to {reports[-1].worst_gap_ms:.1f} ms apart: once more", flush=True)
+        else:
+            loose += 1
+    return reports, loose
+
+
+def memory_figure(name, reports, loose, bar_mib):
+    """Prints the worst Report, process by process, and the figure with how closely it was sampled."""
+    worst = max(reports, key=lambda report: report.peak_kib)
+    print(f"\n{worst}\nparts of the peak: {worst.peak_parts}")
+    gap_ms = max(report.worst_gap_ms for report in reports)
+    closeness = f"sampled every {gap_ms:.1f} ms or closer" if gap_ms <= GAP_MAX_MS else \
+        f"samples up to {gap_ms:.1f} ms apart, repeated runs: {len(reports) - RUNS}"
+    if loose:
+        closeness += f"; IN {loose} OF {RUNS} RUNS STILL OVER {GAP_MAX_MS:.0f} ms: a short peak may be missing"
+    figure(f"{name}, worst of {RUNS} runs", worst.peak_kib / 1024, bar_mib, "MiB",
+           f"all: {[report.peak_kib for report in reports]} KiB; {closeness}")
+
+
+def first_sync(site, commit):
+    """Starts a daemon on an empty state; the Report of its first sync."""
+    shutil.rmtree(site.limpet.state_dir)
+    site.limpet.state_dir.mkdir()
     site.limpet.start(held=True)
     with site.limpet.measured() as report:
         site.limpet.release()
@@ -25,39 +60,36 @@ def fresh_start(site, files):
     return report
 
 
-def worst(reports):
-    return max(reports, key=lambda report: report.peak_kib)
-
-
-def forget(site):
-    """Takes the state away, so that the next start is a first one."""
-    shutil.rmtree(site.limpet.state_dir)
-    site.limpet.state_dir.mkdir()
+def at_the_default_poll(site):
+    site.limpet.source["poll"] = "300s"
+    site.limpet.write_config()
 
 
 def test_a_first_sync_of_250_objects_fits(site):
-    reports = []
-    for run in range(RUNS):
+    at_the_default_poll(site)
+
+    def run(number):
         # Other objects each time, so that all of them are made.
-        reports.append(fresh_start(site, synthetic_files(250, f"{site.prefix}-{run}")))
-        site.limpet.stop()
         site.repo.clear()
-        forget(site)
-    report = worst(reports)
-    print(f"\n{report}\nparts of the peak: {report.peak_parts}")
-    figure("peak PSS, first sync of 250 objects, worst of 5", report.peak_kib / 1024, 12.0, "MiB",
-           f"all: {[r.peak_kib for r in reports]} KiB")
+        commit = site.repo.publish(synthetic_files(250, f"{site.prefix}-{number}"), "Many objects")
+        report = first_sync(site, commit)
+        assert site.limpet.stop() == 0
+        return report
+
+    memory_figure("peak PSS, first sync of 250 objects", *runs(run), 12.0)
 
 
 def test_an_idle_daemon_with_100_objects_is_small(site):
-    fresh_start(site, synthetic_files(100, site.prefix))
-    reports = []
-    for _ in range(RUNS):
-        time.sleep(1)
+    at_the_default_poll(site)
+    commit = site.repo.publish(synthetic_files(100, site.prefix), "Many objects")
+
+    def run(number):
+        # A daemon of its own each time, at rest after it has fetched and applied everything.
+        first_sync(site, commit)
+        time.sleep(SETTLED_S)
         with site.limpet.measured() as report:
-            time.sleep(IDLE_S / RUNS)
-        reports.append(report)
-    report = worst(reports)
-    print(f"\n{report}")
-    figure("PSS, idle, 100 objects, worst of 5", report.peak_kib / 1024, 4.0, "MiB")
-    assert site.limpet.stop() == 0
+            time.sleep(IDLE_S)
+        assert site.limpet.stop() == 0
+        return report
+
+    memory_figure("PSS, idle, 100 objects", *runs(run), 4.0)

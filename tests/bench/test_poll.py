@@ -2,7 +2,9 @@
 """What a poll without news costs: bytes on the wire, bytes on the flash."""
 
 import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
 from figures import figure, wait_applied
@@ -12,6 +14,7 @@ from support.wire import Wire
 
 POLLS = 10
 BRANCHES = 5000
+NEW_ROLES = 40
 
 
 def behind_a_wire(site, wire):
@@ -100,12 +103,20 @@ def stamps(folder):
             for path in folder.rglob("*") if path.is_file()}
 
 
-def test_100_polls_without_news_write_nothing(site):
+def at_rest(site):
+    """Starts a daemon that has applied a few objects and goes on polling; the written bytes can
+    be trusted: they have counted those of its first sync, roles that have ended included."""
     commit = site.repo.publish(synthetic_files(5, site.prefix), "A few objects")
     site.limpet.config["cluster"]["reconcile"] = "7d"
     site.limpet.write_config()
     site.limpet.start()
     wait_applied(site.limpet, commit)
+    time.sleep(0.5)
+    assert written(site.limpet.pids()) > 0, f"{site.limpet.state_dir} is on no disk whose writes are counted"
+
+
+def test_100_polls_without_news_write_nothing(site):
+    at_rest(site)
     start = polls(site)
     wait_until(lambda: polls(site) > start, "a first poll", 30)
     time.sleep(0.5)
@@ -115,6 +126,39 @@ def test_100_polls_without_news_write_nothing(site):
 
     assert site.limpet.pids() == pids
     assert stamps(site.limpet.state_dir) == files
-    figure("bytes written by 100 polls without news", written(pids) - before, 0, "bytes")
+    figure("bytes written by 100 polls without news", written(pids) - before, 0, "bytes",
+           "by one kept fetch role")
     assert os.path.exists(site.limpet.state_dir / "limpet.db")
+    site.limpet.stop()
+
+
+def fetch_role(site):
+    """The process of the fetch role that waits for the next poll."""
+    return next(pid for pid in site.limpet.pids() if b"\0fetch\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+def next_poll(site):
+    """Waits until one more poll was made."""
+    start = polls(site)
+    wait_until(lambda: polls(site) > start, "a poll", 30)
+
+
+def test_polls_that_each_start_a_fetch_role_write_nothing(site):
+    """At the default interval the fetch role ends after its poll and the next poll starts another.
+    Polls are made each second here, so the test ends the role that would be kept. What a role has
+    written is its parent's when it has ended: Linux adds it up at the wait."""
+    at_rest(site)
+    next_poll(site)
+    stayed = set(site.limpet.pids()) - {fetch_role(site)}
+    before, files, roles = written(site.limpet.pids()), stamps(site.limpet.state_dir), set()
+    for _ in range(NEW_ROLES):
+        next_poll(site)
+        roles.add(role := fetch_role(site))
+        os.kill(role, signal.SIGKILL)
+        wait_until(lambda: set(site.limpet.pids()) == stayed, "the fetch role to be gone", 5, 0.005)
+
+    assert len(roles) == NEW_ROLES
+    assert stamps(site.limpet.state_dir) == files
+    figure(f"bytes written by {NEW_ROLES} polls without news, a new fetch role for each",
+           written(stayed) - before, 0, "bytes")
     site.limpet.stop()
