@@ -2,6 +2,7 @@
 #include "agent/cluster/limits.h"
 #include "agent/cluster/step.h"
 #include "tests/unit/check.h"
+#include "tests/unit/longest.h"
 
 static struct buf out = LP_BUF(LP_FRAME_MAX + 16);
 
@@ -95,6 +96,60 @@ static void a_setup_out_of_bounds_is_refused(void)
 	CHECK(!setup_is_good(2, 0));
 }
 
+static struct step the_step = {.kind = STEP_APPLY, .body = LP_SLICE("{}")};
+static struct event the_event = {.kind = EVENT_FOUND};
+
+static void put_step(struct wire_writer *w)
+{
+	lp_step_put(w, &the_step);
+}
+
+static void take_step(struct wire_reader *r)
+{
+	struct step step;
+
+	lp_step_take(r, &step);
+}
+
+static void put_event(struct wire_writer *w)
+{
+	lp_event_put(w, &the_event);
+}
+
+static void take_event(struct wire_reader *r)
+{
+	struct event event;
+
+	lp_event_take(r, &event);
+}
+
+static void a_text_of_one_byte_too_many_is_refused(void)
+{
+	static const struct text_field of_step[] = {
+		TEXT_FIELD(step, source, LP_SOURCE_NAME_MAX),
+		TEXT_FIELD(step, key.group, LP_GROUP_MAX),
+		TEXT_FIELD(step, key.version, LP_VERSION_MAX),
+		TEXT_FIELD(step, key.kind, LP_KIND_MAX),
+		TEXT_FIELD(step, key.ns, LP_NAME_MAX),
+		TEXT_FIELD(step, key.name, LP_NAME_MAX),
+		TEXT_FIELD(step, uid, LP_UID_MAX),
+		TEXT_FIELD(step, known.version, LP_RESOURCE_VERSION_MAX),
+		TEXT_FIELD(step, default_ns, LP_NAME_MAX),
+	};
+	static const struct text_field of_event[] = {
+		TEXT_FIELD(event, key.version, LP_VERSION_MAX),
+		TEXT_FIELD(event, resource, LP_KIND_MAX),
+		TEXT_FIELD(event, uid, LP_UID_MAX),
+		TEXT_FIELD(event, live.version, LP_RESOURCE_VERSION_MAX),
+		TEXT_FIELD(event, message, LP_EVENT_MESSAGE),
+	};
+	const struct text_message step = {(char *)&the_step, put_step, take_step};
+	const struct text_message event = {(char *)&the_event, put_event, take_event};
+
+	check_longest(&step, of_step, sizeof(of_step) / sizeof(of_step[0]));
+	check_longest(&event, of_event, sizeof(of_event) / sizeof(of_event[0]));
+}
+
 static void words_that_no_sender_writes_are_refused(void)
 {
 	struct step step = {.kind = STEP_KIND_COUNT};
@@ -134,6 +189,7 @@ int main(void)
 	TEST(a_step_crosses_whole);
 	TEST(an_event_crosses_whole);
 	TEST(a_setup_out_of_bounds_is_refused);
+	TEST(a_text_of_one_byte_too_many_is_refused);
 	TEST(words_that_no_sender_writes_are_refused);
 	TEST(every_word_has_a_name);
 	lp_buf_free(&out);

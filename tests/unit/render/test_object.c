@@ -2,6 +2,7 @@
 #include "agent/render/kinds.h"
 #include "agent/render/object.h"
 #include "tests/unit/check.h"
+#include "tests/unit/longest.h"
 
 static struct object object;
 static struct buf frame;
@@ -89,6 +90,34 @@ static void what_render_would_never_send_is_refused(void)
 	REFUSED(object.json.len = 0);
 }
 
+static void put_object(struct wire_writer *w)
+{
+	lp_object_put(w, &object);
+}
+
+static void take_object(struct wire_reader *r)
+{
+	struct object taken;
+
+	lp_object_take(r, &taken);
+}
+
+static void a_text_of_one_byte_too_many_is_refused(void)
+{
+	static const struct text_field fields[] = {
+		TEXT_FIELD(object, key.group, LP_GROUP_MAX),
+		TEXT_FIELD(object, key.version, LP_VERSION_MAX),
+		TEXT_FIELD(object, key.kind, LP_KIND_MAX),
+		TEXT_FIELD(object, key.ns, LP_NAME_MAX),
+		TEXT_FIELD(object, key.name, LP_NAME_MAX),
+		TEXT_FIELD(object, file, LP_ORIGIN_MAX),
+	};
+	const struct text_message message = {(char *)&object, put_object, take_object};
+
+	start();
+	check_longest(&message, fields, sizeof(fields) / sizeof(fields[0]));
+}
+
 static void a_cut_frame_is_refused(void)
 {
 	struct object taken;
@@ -161,6 +190,7 @@ int main(void)
 	TEST(an_object_crosses_the_wire_whole);
 	TEST(an_object_of_the_largest_size_fits_a_frame);
 	TEST(what_render_would_never_send_is_refused);
+	TEST(a_text_of_one_byte_too_many_is_refused);
 	TEST(a_cut_frame_is_refused);
 	TEST(keys_are_told_to_people);
 	TEST(versions_do_not_tell_objects_apart);
