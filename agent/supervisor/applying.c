@@ -12,6 +12,7 @@
  */
 #include "agent/supervisor/cluster.h"
 #include "agent/supervisor/ledger.h"
+#include "agent/supervisor/limits.h"
 #include "agent/supervisor/schedule.h"
 #include "agent/supervisor/walks.h"
 #include "platform/clock.h"
@@ -45,7 +46,9 @@ struct applying {
 	struct walks walks;
 	struct plan plan;
 	struct timer wake;
-	unsigned done; /* objects, for progress */
+	unsigned found;     /* objects that RECOVER told of */
+	bool recover_again; /* what it told so far was given up */
+	unsigned done;      /* objects, for progress */
 	int64_t told_ms;
 };
 
@@ -80,8 +83,15 @@ void lp_applying_flush(struct source_run *run)
 {
 	struct err err = {0};
 
-	if (run->applying && lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
+	if (!run->applying)
+		return;
+	if (run->applying->part == PART_RECOVER) {
+		/* half an inventory must not become durable: all is listed once more */
+		lp_ledger_close(&run->applying->ledger);
+		run->applying->recover_again = true;
+	} else if (lp_ledger_flush(&run->applying->ledger, &err) != LP_OK) {
 		lp_store_failed(run, "write the inventory", &err);
+	}
 }
 
 static void back_off(struct source_run *run)
@@ -106,7 +116,7 @@ static void away(struct source_run *run, const char *said)
 	struct err err = {0};
 
 	snprintf(why, sizeof(why), "%s", said); /* it may lie in what is freed here */
-	if (lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
+	if (planned && lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
 		lp_store_failed(run, "write the inventory", &err);
 	clean_up(run);
 	if (planned)
@@ -375,6 +385,17 @@ static void send_or_give_up(struct source_run *run, enum step_kind kind, uint64_
 		away(run, err.msg);
 }
 
+static void start_recovery(struct source_run *run)
+{
+	struct applying *a = run->applying;
+
+	lp_ledger_close(&a->ledger); /* what an earlier attempt found, also while others write */
+	a->part = PART_RECOVER;
+	a->recover_again = false;
+	a->found = 0;
+	send_or_give_up(run, STEP_RECOVER, RECOVER_ID);
+}
+
 static void connected(struct source_run *run)
 {
 	struct applying *a = run->applying;
@@ -394,8 +415,7 @@ static void connected(struct source_run *run)
 		lp_feed(run, CYCLE_LEARNED);
 	} else if (!known) {
 		/* A first start, or an inventory that was lost: the labels are the truth. */
-		a->part = PART_RECOVER;
-		send_or_give_up(run, STEP_RECOVER, RECOVER_ID);
+		start_recovery(run);
 	} else {
 		begin_plan(run);
 	}
@@ -418,10 +438,30 @@ static void not_connected(struct source_run *run, const struct event *event)
 		lp_loop_timer_set(run->super->loop, &a->wake, lp_boot_ms() + wait_ms);
 }
 
+static enum lp_code take_found(struct source_run *run, const struct event *event, struct err *err)
+{
+	struct applying *a = run->applying;
+	struct err store_err = {0};
+
+	if (a->recover_again)
+		return LP_OK;
+	if (++a->found > LP_FOUND_MAX)
+		return lp_err_set(err, LP_LIMIT, "more than %u objects with our label",
+				  LP_FOUND_MAX);
+	run->rebuilt = true;
+	if (lp_ledger_found(&a->ledger, event, &store_err) != LP_OK)
+		store_failed(run, "store the inventory", &store_err);
+	return LP_OK;
+}
+
 static void recovered(struct source_run *run)
 {
 	struct err err = {0};
 
+	if (run->applying->recover_again) {
+		start_recovery(run);
+		return;
+	}
 	if (run->rebuilt)
 		lp_log(LOG_LEVEL_WARN, "inventory-recovered", "source", run->config->name, "next",
 		       "nothing is pruned in this cycle", NULL);
@@ -440,13 +480,12 @@ static void wake(void *ctx)
 	else if (run->applying->part == PART_CONNECT)
 		send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
 	else
-		send_or_give_up(run, STEP_RECOVER, RECOVER_ID);
+		start_recovery(run);
 }
 
 enum lp_code lp_applying_event(struct source_run *run, const struct event *event, struct err *err)
 {
 	struct applying *a = run->applying;
-	struct err store_err = {0};
 
 	if (!a)
 		return LP_OK; /* of a plan that was given up */
@@ -455,12 +494,8 @@ enum lp_code lp_applying_event(struct source_run *run, const struct event *event
 		return lp_kind_list_add(&a->kinds, event, err);
 	if (event->kind == EVENT_KIND)
 		return LP_OK; /* a CRD of this plan; the next CONNECT tells it with all others */
-	if (event->kind == EVENT_FOUND) {
-		run->rebuilt = true;
-		if (lp_ledger_found(&a->ledger, event, &store_err) != LP_OK)
-			store_failed(run, "store the inventory", &store_err);
-		return LP_OK;
-	}
+	if (event->kind == EVENT_FOUND)
+		return take_found(run, event, err);
 	if (event->id != CONNECT_ID && event->id != RECOVER_ID)
 		take_plan_event(run, event);
 	else if (event->kind != EVENT_DONE)

@@ -25,16 +25,21 @@ void lp_ledger_close(struct ledger *ledger)
 	ledger->rows = 0;
 }
 
-/* One more row for the batch: begins its transaction, and ends it when the batch is full. */
-static enum lp_code open_batch(struct ledger *ledger, struct err *err)
+/* One more row for the transaction: begins it unless it is open. */
+static enum lp_code add_row(struct ledger *ledger, struct err *err)
 {
-
-	if (ledger->rows == BATCH_ROWS)
-		LP_TRY(lp_ledger_flush(ledger, err));
 	if (!ledger->rows)
 		LP_TRY(lp_tx_begin(ledger->db, &ledger->tx, err));
 	ledger->rows++;
 	return LP_OK;
+}
+
+/* One more row for the batch, which is committed when it is full. */
+static enum lp_code open_batch(struct ledger *ledger, struct err *err)
+{
+	if (ledger->rows == BATCH_ROWS)
+		LP_TRY(lp_ledger_flush(ledger, err));
+	return add_row(ledger, err);
 }
 
 /* Where an object whose scope was not known at rendering really is, now that its kind is. */
@@ -151,7 +156,7 @@ enum lp_code lp_ledger_found(struct ledger *ledger, const struct event *event, s
 	lp_key_to_store(&event->key, &row.key);
 	LP_TRY(lp_copy(row.source, sizeof(row.source), ledger->config->name, err));
 	LP_TRY(lp_copy(row.uid, sizeof(row.uid), event->uid, err));
-	LP_TRY(open_batch(ledger, err));
+	LP_TRY(add_row(ledger, err));
 	return lp_inventory_put(ledger->db, &row, err);
 }
 

@@ -32,7 +32,10 @@ LP_CHECKED enum lp_code lp_ledger_record(struct ledger *ledger, enum step_kind k
 					 const struct plan_object *object,
 					 const struct event *event, struct err *err);
 
-/* STEP_RECOVER found an object that carries our label. */
+/*
+ * STEP_RECOVER found an object that carries our label. Nothing of it is durable before
+ * lp_ledger_flush: half an inventory would be taken for the whole one.
+ */
 LP_CHECKED enum lp_code lp_ledger_found(struct ledger *ledger, const struct event *event,
 					struct err *err);
 

@@ -4,7 +4,8 @@
 /* The limits of this room alone; those that others know too are in platform/limits.h. */
 #include "platform/limits.h"
 
-#define LP_WALK_KINDS_MAX 2048 /* different (kind, namespace) of one source */
+#define LP_WALK_KINDS_MAX 2048                 /* different (kind, namespace) of one source */
+#define LP_FOUND_MAX      (4 * LP_OBJECTS_MAX) /* objects that a recovery is told of; some twice */
 
 /* the control socket */
 #define LP_CONTROL_CLIENTS 8             /* at once; one more is hung up on */

@@ -4,6 +4,7 @@
  * is started again as the role, which takes its part from the environment.
  */
 #include "agent/supervisor/cluster.h"
+#include "agent/supervisor/limits.h"
 #include "tests/unit/store/fixture.h"
 
 #include <sys/syscall.h>
@@ -55,12 +56,44 @@ static void tell_kind(uint64_t id)
 			     .verbs = VERB_PATCH | VERB_LIST});
 }
 
+static void tell_found(uint64_t id, unsigned round, unsigned count)
+{
+	struct event event = {.id = id,
+			      .kind = EVENT_FOUND,
+			      .scope = SCOPE_NAMESPACED,
+			      .key = {"", "v1", "ConfigMap", "shop", ""}};
+
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(event.key.name, sizeof(event.key.name), "found-%u-%u", round, i);
+		snprintf(event.uid, sizeof(event.uid), "uid-%u", i);
+		tell(&event);
+	}
+}
+
+/* A cluster that knows 100 objects of ours. */
+static void recover(struct event *event)
+{
+	static unsigned round;
+
+	tell_found(event->id, ++round, is_part("endless") ? LP_FOUND_MAX + 1 : 100);
+	if (is_part("forbidden") || (is_part("busy") && round == 1)) {
+		event->kind = is_part("busy") ? EVENT_RETRY : EVENT_FAILED;
+		event->code = LP_CONFIG;
+		event->retry_after_ms = 10;
+		snprintf(event->message, sizeof(event->message), "secrets is forbidden");
+	}
+	if (is_part("slow") && round == 1)
+		usleep(300 * 1000);
+}
+
 static void do_step(const struct step *step)
 {
 	struct event event = {.id = step->id, .kind = EVENT_DONE, .retry_after_ms = -1};
 
 	if (step->kind == STEP_CONNECT)
 		tell_kind(step->id);
+	if (step->kind == STEP_RECOVER && !is_part("good") && !is_part("away"))
+		recover(&event);
 	if (step->kind == STEP_APPLY) {
 		event.outcome = OUTCOME_CREATED;
 		snprintf(event.uid, sizeof(event.uid), "uid-of-%.40s", step->key.name);
@@ -101,6 +134,8 @@ static void start_with(unsigned count)
 {
 	struct config *config = &super.config;
 
+	if (run)
+		lp_applying_end(run);
 	lp_loop_free(&super.loop);
 	start();
 	ahead_s = 0;
@@ -183,6 +218,61 @@ static void no_step_has_the_number_of_an_earlier_one(void)
 	CHECK(super.cluster.last_id >= first + 5);
 }
 
+static bool has(const char *name)
+{
+	struct stored_key key = {"", "v1", "ConfigMap", "shop", ""};
+	struct inventory_row row;
+
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	return lp_inventory_get(db, "site", &key, &row, &err) == LP_OK;
+}
+
+static void what_carries_our_label_is_in_the_inventory_before_anything_is_applied(void)
+{
+	start_with(1);
+	apply("found");
+	CHECK(run->outcome.exit == 0 && inventory() == 101 && has("found-1-99"));
+}
+
+static void half_a_recovery_is_none_and_is_begun_again(void)
+{
+	start_with(1);
+	apply("forbidden");
+	CHECK_HAS(run->outcome.text, "secrets is forbidden");
+	CHECK(run->outcome.exit == 2 && inventory() == 0);
+	lp_applying_end(run); /* the next part is another role's */
+	apply("found");
+	CHECK(run->outcome.exit == 0 && inventory() == 101);
+	start_with(1);
+	apply("busy");
+	CHECK(run->outcome.exit == 0 && inventory() == 101 && !has("found-1-0"));
+}
+
+static void somebody_suspends(void *ctx)
+{
+	(void)ctx;
+	lp_applying_flush(run);
+	CHECK(inventory() == 0);
+	CHECK_OK(lp_state_set_suspended(db, "site", true, &err));
+}
+
+static void what_a_person_asks_for_in_the_middle_of_a_recovery_is_stored_without_it(void)
+{
+	start_with(1);
+	later(somebody_suspends);
+	apply("slow");
+	CHECK(lp_stored_state(run).suspended);
+	CHECK(inventory() == 101 && has("found-2-0") && !has("found-1-0"));
+}
+
+static void a_recovery_without_end_is_given_up(void)
+{
+	start_with(1);
+	apply("endless");
+	CHECK_HAS(run->outcome.text, "more than 40000 objects with our label");
+	CHECK(run->outcome.exit == 2 && inventory() == 0 && !super.cluster.link.up);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = NULL;
@@ -193,6 +283,10 @@ int main(int argc, char **argv)
 	TEST(a_revision_is_applied);
 	TEST(steps_under_way_end_with_the_plan_that_sent_them);
 	TEST(no_step_has_the_number_of_an_earlier_one);
+	TEST(what_carries_our_label_is_in_the_inventory_before_anything_is_applied);
+	TEST(half_a_recovery_is_none_and_is_begun_again);
+	TEST(what_a_person_asks_for_in_the_middle_of_a_recovery_is_stored_without_it);
+	TEST(a_recovery_without_end_is_given_up);
 	lp_applying_end(run);
 	lp_loop_free(&super.loop);
 	lp_buf_free(&run->problems);
