@@ -3,7 +3,7 @@
 #define LIMPET_PLATFORM_LIMITS_H
 /*
  * Every limit of limpet that is not a setting, in one place; each has a test
- * that hits it. A setting of config.yaml has its bounds in agent/config.h.
+ * that hits it. A setting of config.yaml has its bounds in agent/config_keys.c.
  */
 #define LP_KIB 1024u
 #define LP_MIB (1024u * 1024u)
@@ -21,7 +21,12 @@
 #define LP_SOURCE_NAME_MAX 64 /* a DNS label */
 #define LP_URL_MAX         512
 #define LP_REF_MAX         256
-#define LP_SOURCES_MAX     16
+#define LP_SOURCES_MAX     1 /* of a configuration, so far */
+
+/* the configuration file */
+#define LP_CONFIG_BYTES  (256 * LP_KIB)
+#define LP_CONFIG_MEMORY (2 * LP_MIB) /* its tree, until it is read */
+#define LP_GROUPS_MAX    32
 
 /* git */
 #define LP_COMMIT_BYTES     (64u * LP_KIB)

@@ -98,8 +98,80 @@ static void writes_at_once_have_a_limit(void)
 
 static void a_second_source_is_not_yet_supported(void)
 {
-	CHECK_CODE(load(GOOD "- url: https://b/c\n  trust: {signers: /x}\n"), LP_CONFIG, "1 error");
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_MIB);
+
+	CHECK_OK(lp_buf_str(&text, "site: berlin\nsources:\n", &err));
+	for (unsigned i = 0; i <= LP_SOURCES_MAX; i++) {
+		if (i == LP_SOURCES_MAX)
+			CHECK_OK(load(lp_buf_text(&text)));
+		CHECK_OK(lp_buf_str(&text, "- url: https://b/c\n  trust: {signers: /x}\n", &err));
+	}
+	CHECK(config.source_count == LP_SOURCES_MAX);
+	CHECK_CODE(load(lp_buf_text(&text)), LP_CONFIG, "1 error");
 	CHECK_HAS(lp_buf_text(&problems), "more than one source is not yet supported");
+}
+
+/* GOOD with key: text behind it, n bytes all in all of text. */
+static enum lp_code load_long(const char *key, const char *begins, size_t n)
+{
+	char text[LP_PATH_MAX + 1] = "", file[LP_PATH_MAX + 256];
+
+	memset(text, 'x', n);
+	memcpy(text, begins, strlen(begins));
+	snprintf(file, sizeof(file), "site: berlin\nsources:\n- trust: {signers: /x}\n  %s: %s\n%s",
+		 key, text, strcmp(key, "url") == 0 ? "" : "  url: https://a/b\n");
+	return load(file);
+}
+
+static void a_text_of_one_byte_too_many_is_refused(void)
+{
+	static const struct {
+		const char *key, *begins;
+		size_t max; /* with its NUL */
+	} texts[] = {
+		{"name", "", LP_SOURCE_NAME_MAX}, {"url", "https://", LP_URL_MAX},
+		{"branch", "", LP_REF_MAX},       {"path", "", LP_PATH_MAX},
+		{"ca", "/", LP_PATH_MAX},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		CHECK_OK(load_long(texts[i].key, texts[i].begins, texts[i].max - 1));
+		CHECK_CODE(load_long(texts[i].key, texts[i].begins, texts[i].max), LP_CONFIG,
+			   "1 error");
+		CHECK_HAS(lp_buf_text(&problems), texts[i].key);
+	}
+}
+
+/* GOOD with n groups. */
+static enum lp_code load_groups(unsigned n)
+{
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_MIB);
+
+	CHECK_OK(lp_buf_str(&text, GOOD "groups: [", &err));
+	for (unsigned i = 0; i < n; i++)
+		CHECK_OK(lp_buf_str(&text, "a,", &err));
+	CHECK_OK(lp_buf_str(&text, "]\n", &err));
+	return load(lp_buf_text(&text));
+}
+
+static void groups_have_a_limit(void)
+{
+	char said[64];
+
+	CHECK_OK(load_groups(LP_GROUPS_MAX));
+	CHECK(config.group_count == LP_GROUPS_MAX);
+	CHECK_CODE(load_groups(LP_GROUPS_MAX + 1), LP_CONFIG, "1 error");
+	snprintf(said, sizeof(said), "groups: more than %u names", LP_GROUPS_MAX);
+	CHECK_HAS(lp_buf_text(&problems), said);
+}
+
+/* Nodes of a few bytes in the file, and many times that in memory. */
+static void a_file_whose_tree_is_too_large_is_refused(void)
+{
+	char said[64];
+
+	snprintf(said, sizeof(said), "more than %u bytes of memory", (unsigned)LP_CONFIG_MEMORY);
+	CHECK_CODE(load_groups(LP_CONFIG_BYTES / 2 - 100), LP_CONFIG, said);
 }
 
 static void a_password_in_the_url_is_sent_to_a_file(void)
@@ -136,10 +208,14 @@ static void a_missing_file_is_named(void)
 
 static void a_file_over_the_limit_is_refused(void)
 {
-	static char text[300 * 1024];
+	static char text[LP_CONFIG_BYTES + 2] = GOOD "#";
+	char said[64];
 
-	memset(text, '#', sizeof(text) - 1);
-	CHECK_CODE(load(text), LP_CONFIG, "more than 262144 bytes");
+	memset(text + strlen(text), '#', LP_CONFIG_BYTES - strlen(text));
+	CHECK_OK(load(text));
+	text[LP_CONFIG_BYTES] = '#';
+	snprintf(said, sizeof(said), "more than %u bytes", (unsigned)LP_CONFIG_BYTES);
+	CHECK_CODE(load(text), LP_CONFIG, said);
 }
 
 static void every_key_of_a_section_stands_in_the_example(const struct key *keys, const char *text)
@@ -182,6 +258,9 @@ int main(void)
 	TEST(all_errors_are_told_in_one_pass);
 	TEST(writes_at_once_have_a_limit);
 	TEST(a_second_source_is_not_yet_supported);
+	TEST(a_text_of_one_byte_too_many_is_refused);
+	TEST(groups_have_a_limit);
+	TEST(a_file_whose_tree_is_too_large_is_refused);
 	TEST(a_password_in_the_url_is_sent_to_a_file);
 	TEST(a_path_may_not_leave_the_repository);
 	TEST(only_site_is_a_variable);
