@@ -40,6 +40,7 @@ static void read_entry(struct slice entry, struct metadata *ret)
 		lp_hash_add(&hash, "\n", 1);
 	}
 	lp_hash_end(&hash, ret->live.entry);
+	ret->applied = true;
 	ret->applied_s = parse_time(lp_skim_get(entry, "time"));
 }
 

@@ -20,6 +20,7 @@ struct metadata {
 	char uid[LP_UID_MAX];
 	struct live live;
 	int64_t applied_s; /* server's wall clock; the time of our managedFields entry; 0 none */
+	bool applied;      /* that entry is there: we have applied it, whatever its labels say */
 	bool deleting;     /* deletionTimestamp is set */
 	struct slice labels, annotations; /* objects, as written; borrowed from the answer */
 };

@@ -86,6 +86,10 @@ static bool is_kept(struct job *job, const struct metadata *m)
 			 " is %.*s, not \"%s\"",
 			 label.len ? (int)label.len : 7,
 			 label.len ? (const char *)label.data : "missing", id);
+	else if (!m->applied)
+		snprintf(message, size,
+			 "nothing in it says that limpet has applied it: it has our label from the "
+			 "object that it was made of, or lost its managedFields");
 	else if (keeper)
 		snprintf(message, size, "its annotation %s says so", keeper);
 	else if (is_precious(&step->key))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * STEP_RECOVER: everything that carries our label, kind by kind as the parent names them, in pages.
- * What a store that was lost is made of again.
+ * STEP_RECOVER: everything that we have applied, by its label and our managedFields entry, kind by
+ * kind as the parent names them, in pages. What a store that was lost is made of again.
  */
 #include "agent/cluster/job.h"
 #include "agent/cluster/skim.h"
@@ -21,7 +21,8 @@ static void tell_object(struct job *job, const struct api_kind *kind, struct sli
 	struct metadata m;
 	struct err err;
 
-	if (lp_metadata_read(item, &m, &err) != LP_OK)
+	/* Controllers copy labels onto what they make of an object; such a copy is theirs. */
+	if (lp_metadata_read(item, &m, &err) != LP_OK || !m.applied)
 		return;
 	snprintf(event.key.group, sizeof(event.key.group), "%s", kind->group);
 	snprintf(event.key.version, sizeof(event.key.version), "%s", kind->version);

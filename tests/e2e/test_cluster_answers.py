@@ -15,8 +15,11 @@ from support.kubeconfig import write_kubeconfig
 VERBS = ["create", "delete", "get", "list", "patch", "watch"]
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap",
               "metadata": {"name": "till", "namespace": "shop"}, "data": {"a": "1"}}
+OURS = {"manager": "limpet", "operation": "Apply", "apiVersion": "v1",
+        "time": "2026-11-21T08:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}}
 APPLIED = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {
-    "name": "till", "namespace": "shop", "uid": "u-1", "resourceVersion": "7"}}
+    "name": "till", "namespace": "shop", "uid": "u-1", "resourceVersion": "7",
+    "managedFields": [OURS]}}
 
 
 def aggregated(version, group, *resources):
@@ -300,7 +303,8 @@ def test_a_page_whose_token_is_too_old_begins_the_kind_again(fake, role):
         "applyset.kubernetes.io/contains-group-kinds": "ConfigMap"}}}
 
     def item(n):
-        return {"metadata": {"name": f"c{n}", "namespace": "shop", "uid": f"u{n}"}}
+        return {"metadata": {"name": f"c{n}", "namespace": "shop", "uid": f"u{n}",
+                             "managedFields": [OURS]}}
 
     pages = [{"metadata": {"continue": "a b&c"}, "items": [item(1)]}, status(410, "old", "Expired"),
              {"metadata": {"continue": "x"}, "items": [item(1)]}, {"metadata": {}, "items": [item(2)]}]

@@ -653,6 +653,21 @@ def test_precious_kinds_are_kept_and_how_to_delete_them_is_told(ground):
         assert not ground.live(manifest)["metadata"].get("deletionTimestamp")
 
 
+def test_a_prune_keeps_what_nothing_says_is_ours_but_its_label(ground):
+    role = ground.connected()
+    role.apply(ground.config_map())
+    part_of = ground.live(ground.config_map())["metadata"]["labels"][PART_OF]
+    ground.cluster.api.apply(ground.manifest("ConfigMap", "copy", data={"a": "1"},
+                                             metadata={"labels": {PART_OF: part_of}}))
+    uid = role.apply(ground.config_map("stripped"))["uid"]
+    ground.cluster.api.patch("ConfigMap", "stripped", {"metadata": {"managedFields": [{}]}},
+                             ground.namespace)
+    for name, known in ("copy", ""), ("stripped", uid):
+        event = role.prune(ground.config_map(name), known)
+        assert event["outcome"] == "kept" and "managedFields" in event["message"], event
+        assert ground.live(ground.config_map(name))
+
+
 def test_a_prune_without_the_right_is_refused_with_the_verbs(ground):
     account = _limited(ground)
     _allow(ground, account, "patch", "create")
@@ -682,6 +697,17 @@ def test_recover_finds_everything_with_our_label_page_by_page(ground):
     assert found["migrate"]["key"] == {"group": "batch", "version": "v1", "kind": "Job",
                                        "namespace": ground.namespace, "name": "migrate"}
     assert found["c007"]["live"]["version"]
+
+
+def test_recover_leaves_out_what_controllers_have_copied_our_label_to(ground):
+    role = ground.connected()
+    role.parent([ground.config_map()])
+    role.apply(ground.config_map())
+    part_of = ground.live(ground.config_map())["metadata"]["labels"][PART_OF]
+    ground.cluster.api.apply(ground.manifest("ConfigMap", "copy", data={"a": "1"},
+                                             metadata={"labels": {PART_OF: part_of}}))
+    event = ground.connected().step("recover")
+    assert [e["key"]["name"] for e in event["told"]] == ["till"]
 
 
 def test_recover_without_a_parent_finds_nothing(ground):

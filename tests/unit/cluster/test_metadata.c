@@ -37,7 +37,7 @@ static void an_answer_gives_key_uid_version_and_our_entry(void)
 	CHECK_STR(m.live.version, "77");
 	CHECK(m.live.generation == 3);
 	CHECK(m.applied_s == 1795248000);
-	CHECK(memcmp(m.live.entry, none, sizeof(none)) != 0);
+	CHECK(m.applied && memcmp(m.live.entry, none, sizeof(none)) != 0);
 	CHECK(!m.deleting);
 	CHECK(lp_slice_is(lp_metadata_label(&m, LP_PART_OF_LABEL), "\"x\""));
 	CHECK(lp_slice_is(lp_metadata_annotation(&m, "a/b"), "\"c\""));
@@ -57,7 +57,7 @@ static void entries_of_others_are_not_ours(void)
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		struct metadata m = read(others[i]);
-		CHECK(memcmp(m.live.entry, none, sizeof(none)) == 0);
+		CHECK(!m.applied && memcmp(m.live.entry, none, sizeof(none)) == 0);
 		CHECK(m.applied_s == 0);
 	}
 }
