@@ -304,7 +304,16 @@ static void set_wake(struct source_run *run)
 		lp_loop_timer_set(run->super->loop, &a->wake, wake_ms);
 }
 
-/* Sends what the plan gives until it holds or ends. */
+/* Whether one more step is sure to fit behind those that the role has not taken yet. */
+static bool has_room(const struct source_run *run)
+{
+	return lp_link_waiting(&run->super->cluster.link) <= LP_FRAME_MAX;
+}
+
+/*
+ * Sends what the plan gives until it holds or ends, or until there is no room: the answers to
+ * what is under way come here again.
+ */
 static void pump(struct source_run *run)
 {
 	struct applying *a = run->applying;
@@ -316,7 +325,7 @@ static void pump(struct source_run *run)
 		away(run, a->away);
 		return;
 	}
-	while (answer == PLAN_STEP) {
+	while (answer == PLAN_STEP && has_room(run)) {
 		struct step step;
 		enum lp_code code =
 			lp_plan_next(&a->plan, lp_boot_ms(), &answer, &step, &object, &err);
