@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONFIG_BYTES   (256 * LP_KIB)
-#define CONFIG_MEMORY  (2 * LP_MIB)
 #define PROBLEMS_BYTES (16 * LP_KIB)
 
 /* One reading: where we are in the file, and what was wrong so far. */
@@ -22,6 +20,7 @@ struct reading {
 	const struct yaml_doc *doc;
 	struct config *config;
 	struct buf *problems;
+	bool open_files; /* whether what a KEY_FILE names must be there to be read */
 	unsigned count;
 	const struct jval *near; /* the section at hand: where something is missing */
 };
@@ -109,6 +108,7 @@ static const char *check_text(enum key_type type, const char *text)
 	case KEY_TREE:
 		return bad_tree_path(text);
 	case KEY_PATH:
+	case KEY_FILE:
 		return bad_path(text);
 	default:
 		return NULL;
@@ -165,6 +165,9 @@ static void set_text(struct reading *r, const struct key *key, const struct jval
 			 text, key->size - 1);
 	else if (key->type != KEY_BRANCH && lp_copy(field, key->size, text, &err) != LP_OK)
 		complain(r, v, path, "%s", err.msg);
+	else if (key->type == KEY_FILE && r->open_files && *text && access(text, R_OK) != 0)
+		complain(r, v, path, "%s: %s; limpet reads it as the user that it runs as", text,
+			 strerror(errno));
 	if (key->type == KEY_TREE)
 		tidy_tree_path(field);
 }
@@ -274,7 +277,7 @@ static void read_sources(struct reading *r, const struct key *key, const struct 
 		complain(r, v, path, "expected a list with one entry: name, url, trust, ...");
 		return;
 	}
-	if (lp_json_len(v) > 1) {
+	if (lp_json_len(v) > LP_SOURCES_MAX) {
 		complain(r, v, path, "more than one source is not yet supported; keep one entry");
 		return;
 	}
@@ -444,23 +447,23 @@ static enum lp_code read_document(const char *file, const struct buf *text, stru
 	bool more = false;
 
 	LP_TRY(lp_yaml_open(text->data, text->len, file, &stream, err));
-	LP_TRY(lp_yaml_next(stream, CONFIG_MEMORY, doc, &more, err));
+	LP_TRY(lp_yaml_next(stream, LP_CONFIG_MEMORY, doc, &more, err));
 	if (!more)
 		return lp_err_set(err, LP_CONFIG,
 				  "%s:1: the file is empty; packaging/config.yaml "
 				  "is an example",
 				  file);
-	LP_TRY(lp_yaml_next(stream, CONFIG_MEMORY, &second, &more, err));
+	LP_TRY(lp_yaml_next(stream, LP_CONFIG_MEMORY, &second, &more, err));
 	if (more)
 		return lp_err_set(err, LP_CONFIG, "%s:%u: a second document; expected one", file,
 				  second.line);
 	return LP_OK;
 }
 
-enum lp_code lp_config_load(const char *file, struct config *ret, struct buf *problems,
-			    struct err *err)
+static enum lp_code load(const char *file, bool open_files, struct config *ret,
+			 struct buf *problems, struct err *err)
 {
-	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(CONFIG_BYTES);
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_CONFIG_BYTES);
 	LP_AUTO(lp_yaml_doc_free) struct yaml_doc doc = {0};
 	struct err ignored = {0};
 	enum lp_code code;
@@ -469,7 +472,9 @@ enum lp_code lp_config_load(const char *file, struct config *ret, struct buf *pr
 	*ret = (struct config){0};
 	LP_TRY(lp_copy(ret->file, sizeof(ret->file), file, err));
 	code = lp_file_read(file, &text, err);
-	if (code == LP_OK)
+	if (code != LP_OK)
+		lp_err_wrap(err, "the configuration (-c FILE names another)");
+	else
 		code = read_document(file, &text, &doc, err);
 	if (code != LP_OK) {
 		err->code = LP_CONFIG;
@@ -477,7 +482,11 @@ enum lp_code lp_config_load(const char *file, struct config *ret, struct buf *pr
 			return ignored.code;
 		return LP_CONFIG;
 	}
-	struct reading r = {.file = file, .doc = &doc, .config = ret, .problems = problems};
+	struct reading r = {.file = file,
+			    .doc = &doc,
+			    .config = ret,
+			    .problems = problems,
+			    .open_files = open_files};
 	read_section(&r, lp_config_keys, lp_json_root(doc.json), "", ret);
 	if (r.count)
 		return lp_err_set(err, LP_CONFIG, "%u error%s in %s", r.count,
@@ -485,67 +494,20 @@ enum lp_code lp_config_load(const char *file, struct config *ret, struct buf *pr
 	return LP_OK;
 }
 
-static void check_file(const char *config_file, const char *key, const char *path,
-		       struct buf *problems, unsigned *count)
+enum lp_code lp_config_load(const char *file, struct config *ret, struct buf *problems,
+			    struct err *err)
 {
-	struct err ignored = {0};
-
-	if (!*path || access(path, R_OK) == 0)
-		return;
-	++*count;
-	if (lp_buf_printf(problems, &ignored, "%s: %s: %s: %s\n", config_file, key, path,
-			  strerror(errno)) != LP_OK)
-		return;
+	return load(file, false, ret, problems, err);
 }
 
-enum lp_code lp_config_check_files(const struct config *config, struct buf *problems,
-				   struct err *err)
+enum lp_code lp_config_check_files(const char *file, struct buf *problems, struct err *err)
 {
-	unsigned count = 0;
+	struct config *scratch = malloc(sizeof(*scratch));
 
-	*problems = LP_BUF(PROBLEMS_BYTES);
-	for (size_t i = 0; i < config->source_count; i++) {
-		const struct source_config *source = &config->sources[i];
-		check_file(config->file, "ca", source->ca, problems, &count);
-		check_file(config->file, "credentials", source->credentials, problems, &count);
-		check_file(config->file, "trust.signers", source->trust.signers, problems, &count);
-	}
-	if (count)
-		return lp_err_set(err, LP_CONFIG, "%u file%s of %s cannot be read", count,
-				  count == 1 ? "" : "s", config->file);
-	return LP_OK;
-}
-
-static const char *type_name(enum key_type type)
-{
-	static const char *const names[] = {
-		[KEY_TEXT] = "text",         [KEY_NAME] = "name",
-		[KEY_PATH] = "file",         [KEY_TREE] = "path",
-		[KEY_URL] = "url",           [KEY_BRANCH] = "branch",
-		[KEY_DURATION] = "duration", [KEY_BYTES] = "size",
-		[KEY_NUMBER] = "number",     [KEY_BOOL] = "true/false",
-		[KEY_LEVEL] = "level",       [KEY_NAMES] = "list of names",
-		[KEY_SOURCES] = "list",      [KEY_SECTION] = "section",
-	};
-	return names[type];
-}
-
-static enum lp_code write_reference(const struct key *keys, int indent, struct buf *out,
-				    struct err *err)
-{
-	for (const struct key *key = keys; key->name; key++) {
-		const char *fallback = key->keys ? "" : key->fallback ? key->fallback : "required";
-		LP_TRY(lp_buf_printf(out, err, "%*s%-*s %-13s %-26s %s\n", indent, "", 16 - indent,
-				     key->name, type_name(key->type), fallback, key->help));
-		if (key->keys)
-			LP_TRY(write_reference(key->keys, indent + 2, out, err));
-	}
-	return LP_OK;
-}
-
-enum lp_code lp_config_reference(struct buf *out, struct err *err)
-{
-	LP_TRY(lp_buf_printf(out, err, "%-16s %-13s %-26s %s\n", "KEY", "TYPE", "DEFAULT",
-			     "MEANING"));
-	return write_reference(lp_config_keys, 0, out, err);
+	*problems = (struct buf){0};
+	if (!scratch)
+		return lp_err_nomem(err, "configuration");
+	enum lp_code code = load(file, true, scratch, problems, err);
+	free(scratch);
+	return code;
 }

@@ -7,11 +7,11 @@
  * help config` and the test of packaging/config.yaml are made from it.
  */
 #include "platform/fs.h"
+#include "platform/json.h"
 #include "platform/limits.h"
 #include "platform/log.h"
 
 #define LP_CONFIG_DEFAULT "/etc/limpet/config.yaml"
-#define LP_GROUPS_MAX     32
 
 struct trust_config {
 	char signers[LP_PATH_MAX]; /* allowed_signers */
@@ -74,11 +74,14 @@ LP_CHECKED enum lp_code lp_config_load(const char *file, struct config *ret, str
 				       struct err *err);
 
 /*
- * Whether the files that the configuration names can be read. The problems as above.
+ * Reads file as above and asks of each file that it names whether this process can read it. Apart
+ * from lp_config_load, because status and history do without, and may be a person's who cannot.
  */
-LP_CHECKED enum lp_code lp_config_check_files(const struct config *config, struct buf *problems,
+LP_CHECKED enum lp_code lp_config_check_files(const char *file, struct buf *problems,
 					      struct err *err);
 
 /* Appends the reference of all keys for people: key, type, default, meaning. */
 LP_CHECKED enum lp_code lp_config_reference(struct buf *out, struct err *err);
+/* The same for programs: a list in doc of {key, type, required, default, meaning}. */
+struct jval *lp_config_reference_json(struct json *doc);
 #endif

@@ -9,7 +9,7 @@
 #define FIELD(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
 
 static const struct key trust_keys[] = {
-	{"signers", KEY_PATH, FIELD(trust_config, signers), NULL, 0, 0,
+	{"signers", KEY_FILE, FIELD(trust_config, signers), NULL, 0, 0,
 	 "allowed_signers file (ssh-keygen(1)): whose commits are accepted"},
 	{"rsaBits", KEY_NUMBER, FIELD(trust_config, rsa_bits), "2048", 2048, 16384,
 	 "shortest RSA key that is accepted"},
@@ -26,9 +26,9 @@ const struct key lp_source_keys[] = {
 	 "folder of the repository that holds the manifests"},
 	{"namespace", KEY_NAME, FIELD(source_config, ns), "default", 0, 0,
 	 "for namespaced objects that name none"},
-	{"ca", KEY_PATH, FIELD(source_config, ca), "", 0, 0,
+	{"ca", KEY_FILE, FIELD(source_config, ca), "", 0, 0,
 	 "PEM file of the authority that signed the server's certificate; empty: the system's"},
-	{"credentials", KEY_PATH, FIELD(source_config, credentials), "", 0, 0,
+	{"credentials", KEY_FILE, FIELD(source_config, credentials), "", 0, 0,
 	 "file with one line user:password (or user:token); empty: none"},
 	{"poll", KEY_DURATION, FIELD(source_config, poll_ms), "300s", SECOND, 7 * DAY,
 	 "how often the branch is looked at"},

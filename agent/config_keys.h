@@ -8,6 +8,7 @@ enum key_type {
 	KEY_TEXT,     /* any text that fits */
 	KEY_NAME,     /* a DNS label: a-z, 0-9 and - */
 	KEY_PATH,     /* an absolute path */
+	KEY_FILE,     /* the same, of a file that must be there to be read */
 	KEY_TREE,     /* a path inside the repository: relative, no ".." */
 	KEY_URL,      /* https://, or http:// on loopback */
 	KEY_BRANCH,   /* a branch name, ${site} allowed */

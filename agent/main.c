@@ -87,5 +87,5 @@ int main(int argc, char **argv)
 	if (lp_role_enter(argc, argv, &role, &channel, &err) != LP_OK ||
 	    lp_crypto_init(&err) != LP_OK)
 		return lp_cli_fail(&err);
-	return role ? run_role(role, &channel) : run_command(argc, argv);
+	return role ? run_role(role, &channel) : lp_cli_finish(run_command(argc, argv));
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "platform/err.h"
 
+#include "platform/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +11,7 @@ static void print(struct err *err, size_t at, const char *fmt, va_list args)
 {
 	if (at < sizeof(err->msg))
 		vsnprintf(err->msg + at, sizeof(err->msg) - at, fmt, args);
+	lp_trim_cut(err->msg);
 }
 
 enum lp_code lp_err_set(struct err *err, enum lp_code code, const char *fmt, ...)
@@ -48,6 +51,7 @@ enum lp_code lp_err_wrap(struct err *err, const char *fmt, ...)
 	va_end(args);
 	size_t at = strlen(err->msg);
 	snprintf(err->msg + at, sizeof(err->msg) - at, ": %s", inner);
+	lp_trim_cut(err->msg);
 	return err->code;
 }
 

@@ -56,3 +56,16 @@ const char *lp_printable(struct slice text, char *to, size_t size)
 	to[out] = '\0';
 	return to;
 }
+
+void lp_trim_cut(char *text)
+{
+	size_t len = strlen(text), start = len;
+	uint32_t c;
+
+	while (start && len - start < 3 && ((uint8_t)text[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start && (uint8_t)text[start - 1] >= 0xc0)
+		start--;
+	if (start < len && !read_char((struct slice){(uint8_t *)text + start, len - start}, &c))
+		text[start] = '\0';
+}

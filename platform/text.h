@@ -12,4 +12,7 @@
  * becomes '?'. Cut at a whole character to fit size (which counts the NUL). Returns to.
  */
 const char *lp_printable(struct slice text, char *to, size_t size);
+
+/* Removes from the end of text, which a buffer's size has cut, what is left of a character. */
+void lp_trim_cut(char *text);
 #endif

@@ -173,12 +173,18 @@ static enum lp_code tree_path(const char *path, char to[LP_PATH_MAX], struct err
 	return LP_OK;
 }
 
+/* Told from what kept us from looking at it. */
+static bool wrong_input(enum lp_code code)
+{
+	return code == LP_REJECTED || code == LP_LIMIT || code == LP_NOT_FOUND;
+}
+
 static int report(const struct problems *problems, const struct err *err)
 {
 	char text[LP_PROBLEM_TEXT];
 
 	if (!problems->total)
-		return lp_cli_fail(err), CLI_FAILED;
+		return lp_cli_fail(err), wrong_input(err->code) ? CLI_FAILED : CLI_ERROR;
 	for (unsigned i = 0; i < problems->n; i++)
 		fprintf(stderr, "%s\n", lp_problem_text(&problems->list[i], text));
 	if (problems->total > problems->n)
@@ -197,16 +203,15 @@ static int build(const char *folder, const char *path, const char *ns, const cha
 	struct err err = {0};
 
 	enum lp_code code = tree_path(path, below, &err);
-	if (code == LP_OK)
-		code = lp_tree_dir_open(folder, &tree, &err);
+	if (code != LP_OK || lp_tree_dir_open(folder, &tree, &err) != LP_OK)
+		return lp_cli_fail(&err);
 	const struct render_options options = {.path = below, .ns = ns};
-	if (code == LP_OK)
-		code = lp_render(&tree, &options, NULL, take_object, &bodies, &problems, &err);
+	code = lp_render(&tree, &options, NULL, take_object, &bodies, &problems, &err);
 	if (code != LP_OK)
 		return report(&problems, &err);
 	qsort(bodies.list, bodies.n, sizeof(*bodies.list), compare_bodies);
 	if (write_out(&bodies, output, &err) != LP_OK)
-		return lp_cli_fail(&err), CLI_FAILED;
+		return lp_cli_fail(&err);
 	return CLI_OK;
 }
 
@@ -215,7 +220,8 @@ static const struct cli_help help = {
 	.about = "Renders a folder as the device would: the same checks, defaults and order. All\n"
 		 "that is wrong is told at once with file and line. DIR (default: here) is read\n"
 		 "as it lies on disk, committed or not. The kinds of the cluster are not known\n"
-		 "here: a custom kind without its CRD keeps the namespace that is written.",
+		 "here: a custom kind without its CRD keeps the namespace that is written.\n\n"
+		 "Exit: 0 rendered, 1 something in it is wrong, 2 could not be done.",
 	.examples = "  limpet build                            what the device would apply\n"
 		    "  limpet build --path sites/berlin        of one path of the repository\n"
 		    "  limpet build -o out.yaml                into a file\n"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/cli/cli.h"
 
+#include "platform/text.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,15 @@
 #define OPTIONS_MAX  24
 #define JSON_OUT_MAX (64u * 1024 * 1024)
 #define HELP_OPTION  1000
+#define HELP_BYTES   (64u * LP_KIB)
+#define SAID_BYTES   (32u * LP_KIB) /* what is past it is on stderr only */
+
+/* What a program that asked for JSON is still owed when the subcommand ends. */
+static struct {
+	bool json;     /* it asked */
+	bool answered; /* and has got it */
+	struct buf said;
+} owed = {.said = LP_BUF(SAID_BYTES)};
 
 static void print_help(const struct cli_help *help, const struct cli_option *options)
 {
@@ -27,6 +38,43 @@ static void print_help(const struct cli_help *help, const struct cli_option *opt
 		printf("\nExamples:\n%s\n", help->examples);
 }
 
+/* {"usage", "about", "options": [{"name", "letter", "value", "help"}], "examples"} */
+static int print_help_json(const struct cli_help *help, const struct cli_option *options)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	struct err err = {0};
+
+	if (lp_json_new(HELP_BYTES, &doc, &err) != LP_OK)
+		return lp_cli_fail(&err);
+	struct jval *root = lp_json_obj(doc), *list = lp_json_arr(doc);
+	lp_json_put_str(doc, root, "usage", help->usage);
+	lp_json_put_str(doc, root, "about", help->about);
+	for (const struct cli_option *option = options; option->name; option++) {
+		struct jval *row = lp_json_obj(doc);
+		lp_json_put_str(doc, row, "name", option->name);
+		if (option->letter)
+			lp_json_put_str(doc, row, "letter", (char[]){option->letter, '\0'});
+		if (option->value)
+			lp_json_put_str(doc, row, "value", option->value);
+		lp_json_put_str(doc, row, "help", option->help);
+		lp_json_add(list, row);
+	}
+	lp_json_put(doc, root, "options", list);
+	if (!lp_json_put_str(doc, root, "examples", help->examples ? help->examples : ""))
+		return lp_cli_error("out of memory");
+	return lp_cli_json(root);
+}
+
+static int show_help(const struct cli_help *help, const struct cli_option *options, const char *how)
+{
+	if (how && strcmp(how, "json") == 0)
+		return print_help_json(help, options);
+	if (how && strcmp(how, "text") != 0)
+		return lp_cli_error("--help=%s: expected --help=text or --help=json", how);
+	print_help(help, options);
+	return CLI_OK;
+}
+
 static bool store(const struct cli_option *option, const char *value)
 {
 	if (option->flag)
@@ -39,6 +87,8 @@ static bool store(const struct cli_option *option, const char *value)
 		*option->output = OUTPUT_TEXT;
 	else
 		return false;
+	if (option->output)
+		owed.json = *option->output == OUTPUT_JSON;
 	return true;
 }
 
@@ -58,7 +108,7 @@ static void tables(const struct cli_option *options, struct option *longs, char 
 				*shorts++ = ':';
 		}
 	}
-	longs[n++] = (struct option){"help", no_argument, NULL, HELP_OPTION};
+	longs[n++] = (struct option){"help", optional_argument, NULL, HELP_OPTION};
 	longs[n] = (struct option){0};
 	*shorts++ = 'h';
 	*shorts = '\0';
@@ -79,6 +129,16 @@ static int wrong(const struct cli_help *help, int *ret_exit)
 	return -1;
 }
 
+/* getopt says in optopt which letter it was, among several in one word or of an option. */
+static void wrong_option(const char *command, const char *word, bool needs_value)
+{
+	char letter[] = {'-', (char)optopt, '\0'};
+
+	if (optopt > ' ' && optopt < 0x7f)
+		word = letter;
+	lp_cli_error(needs_value ? "%s: %s needs a value" : "%s: no option %s", command, word);
+}
+
 int lp_cli_parse(const struct cli_help *help, const struct cli_option *options, int argc,
 		 char **argv, int *ret_exit)
 {
@@ -91,16 +151,14 @@ int lp_cli_parse(const struct cli_help *help, const struct cli_option *options, 
 	opterr = 0; /* getopt would not say whose message it is */
 	while ((code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (code == 'h' || code == HELP_OPTION) {
-			print_help(help, options);
-			*ret_exit = CLI_OK;
+			*ret_exit = show_help(help, options, optarg);
 			return -1;
 		}
 		const struct cli_option *option = NULL;
 		if (code != '?' && code != ':')
 			option = find(options, code);
 		if (!option) {
-			lp_cli_error(code == ':' ? "%s: %s needs a value" : "%s: no option %s",
-				     argv[0], argv[optind - 1]);
+			wrong_option(argv[0], argv[optind - 1], code == ':');
 			return wrong(help, ret_exit);
 		}
 		if (!store(option, optarg)) {
@@ -126,16 +184,52 @@ int lp_cli_fail(const struct err *err)
 	return lp_cli_error("%s", err->msg);
 }
 
+static void remember(const char *text)
+{
+	struct err ignored = {0};
+	size_t n = strlen(text);
+
+	while (n && text[n - 1] == '\n')
+		n--;
+	if (lp_buf_printf(&owed.said, &ignored, "%s%.*s", owed.said.len ? "\n" : "", (int)n,
+			  text) != LP_OK)
+		return; /* it is on stderr */
+}
+
 int lp_cli_error(const char *fmt, ...)
 {
+	char text[2 * LP_ERR_MAX];
 	va_list args;
 
-	fputs("limpet: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
+	lp_trim_cut(text);
+	fprintf(stderr, "limpet: %s\n", text);
+	remember(text);
 	return CLI_ERROR;
+}
+
+void lp_cli_lines(const char *text)
+{
+	fputs(text, stderr);
+	remember(text);
+}
+
+int lp_cli_finish(int exit)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	struct err err = {0};
+
+	if (exit && owed.json && !owed.answered &&
+	    lp_json_new(4 * SAID_BYTES, &doc, &err) == LP_OK) {
+		struct jval *v = lp_json_obj(doc);
+		lp_json_put_int(doc, v, "exit", exit);
+		lp_json_put_str(doc, v, "text", lp_buf_text(&owed.said));
+		lp_cli_json(v);
+	}
+	lp_buf_free(&owed.said);
+	return exit;
 }
 
 int lp_cli_json(const struct jval *v)
@@ -143,6 +237,7 @@ int lp_cli_json(const struct jval *v)
 	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(JSON_OUT_MAX);
 	struct err err = {0};
 
+	owed.answered = true;
 	if (lp_json_write_pretty(v, &text, &err) != LP_OK)
 		return lp_cli_fail(&err);
 	if (fwrite(lp_buf_text(&text), 1, text.len, stdout) != text.len || fputc('\n', stdout) < 0)

@@ -10,6 +10,7 @@
  */
 #include "platform/buf.h"
 #include "platform/json.h"
+#include "platform/limits.h"
 
 enum {
 	CLI_OK = 0,
@@ -52,6 +53,8 @@ struct cli_help {
 };
 
 /*
+ * Every subcommand has --help; --help=json prints the same for programs.
+ *
  * Reads the options of argv[1..] into their places and moves the operands to argv[1..n].
  * Returns n; or -1 after it has printed help (*ret_exit CLI_OK) or what is wrong with the
  * words and the way out (*ret_exit CLI_ERROR).
@@ -59,9 +62,17 @@ struct cli_help {
 int lp_cli_parse(const struct cli_help *help, const struct cli_option *options, int argc,
 		 char **argv, int *ret_exit);
 
+/*
+ * main() hands every exit code through this. A subcommand that was asked for JSON and failed
+ * before it printed any gets {"exit": CODE, "text": what was said on stderr}. Returns exit.
+ */
+int lp_cli_finish(int exit);
+
 /* Prints "limpet: message" (and the rest of a multi-line text) to stderr; returns CLI_ERROR. */
 int lp_cli_fail(const struct err *err);
 int lp_cli_error(const char *fmt, ...) LP_PRINTF(1, 2);
+/* Prints lines that name their own place, "file:line: ...", to stderr as they are. */
+void lp_cli_lines(const char *text);
 
 /* Prints v as JSON with a newline to stdout; CLI_OK, or CLI_ERROR when stdout is gone. */
 int lp_cli_json(const struct jval *v);

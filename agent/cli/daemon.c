@@ -12,6 +12,13 @@
 
 #define ANSWER_BYTES (16u * LP_MIB)
 
+static void tell(const struct buf *problems, const struct err *err)
+{
+	if (!strstr(lp_buf_text(problems), err->msg)) /* otherwise the error is the only one */
+		lp_cli_lines(lp_buf_text(problems));
+	lp_cli_fail(err);
+}
+
 bool lp_cli_config(const char *file, struct config *ret)
 {
 	LP_AUTO(lp_buf_free) struct buf problems = {0};
@@ -19,10 +26,18 @@ bool lp_cli_config(const char *file, struct config *ret)
 
 	if (lp_config_load(file ? file : LP_CONFIG_DEFAULT, ret, &problems, &err) == LP_OK)
 		return true;
-	if (problems.len)
-		fputs(lp_buf_text(&problems), stderr);
-	if (!strstr(lp_buf_text(&problems), err.msg)) /* the only problem is the error itself */
-		lp_cli_fail(&err);
+	tell(&problems, &err);
+	return false;
+}
+
+bool lp_cli_config_files(const struct config *config)
+{
+	LP_AUTO(lp_buf_free) struct buf problems = {0};
+	struct err err = {0};
+
+	if (lp_config_check_files(config->file, &problems, &err) == LP_OK)
+		return true;
+	tell(&problems, &err);
 	return false;
 }
 

@@ -12,6 +12,8 @@ struct db;
 
 /* Reads the configuration (file NULL: the default); prints every problem. False then. */
 bool lp_cli_config(const char *file, struct config *ret);
+/* The same for the files that the configuration names: can this process read them? */
+bool lp_cli_config_files(const struct config *config);
 
 /*
  * Asks the daemon; revision may be NULL. Lines of progress go to stderr. LP_NOT_FOUND: no

@@ -92,6 +92,25 @@ static void check_clock(struct findings *f)
 		tell(f, GOOD, "clock", NULL, "%s", now);
 }
 
+static void check_config(struct findings *f)
+{
+	LP_AUTO(lp_buf_free) struct buf problems = {0};
+	struct err err = {0};
+
+	if (lp_config_check_files(config.file, &problems, &err) == LP_OK)
+		tell(f, GOOD, "config", NULL, "%s, and the files that it names, can be read",
+		     config.file);
+	for (char *line = problems.len ? (char *)problems.data : NULL, *end; line && *line;
+	     line = end + 1) {
+		end = strchr(line, '\n');
+		if (!end)
+			break;
+		*end = '\0';
+		tell(f, BAD, "config", "put the file there, readable for the service's user", "%s",
+		     line);
+	}
+}
+
 static void check_state(struct findings *f)
 {
 	struct err err = {0};
@@ -322,6 +341,7 @@ int lp_cmd_doctor(int argc, char **argv)
 	f.list = lp_json_arr(doc);
 	check_kernel(&f);
 	check_clock(&f);
+	check_config(&f);
 	check_state(&f);
 	check_signers(&f, &config.sources[0]);
 	check_git(&f, &config.sources[0]);

@@ -5,12 +5,24 @@
 
 static struct config config;
 
+/* What is stored can be kept running without them, so they are no reason not to start. */
+static void tell_unreadable_files(void)
+{
+	LP_AUTO(lp_buf_free) struct buf problems = {0};
+	struct err err = {0};
+
+	if (lp_config_check_files(config.file, &problems, &err) != LP_OK)
+		lp_log(LOG_LEVEL_ERROR, "files-unreadable", "problems", lp_buf_text(&problems),
+		       NULL);
+}
+
 static const struct cli_help help = {
 	.usage = "limpet run [options]",
 	.about =
 		"Runs the agent in the foreground: polls the branch, verifies, renders, stores and\n"
 		"applies, until SIGTERM. SIGHUP reads the configuration again. Logs one line of\n"
-		"logfmt an event to standard error.",
+		"logfmt an event to standard error.\n\n"
+		"Exit: 0 was asked to stop, 2 could not go on.",
 	.examples = "  limpet run\n"
 		    "  limpet run -c ./config.yaml --debug",
 };
@@ -33,6 +45,7 @@ int lp_cmd_run(int argc, char **argv)
 	if (!lp_cli_config(file, &config))
 		return CLI_ERROR;
 	lp_log_setup(debug ? LOG_LEVEL_DEBUG : config.log, "");
+	tell_unreadable_files();
 	exit = lp_supervisor_run(&config, &wish, &err);
 	if (exit)
 		lp_cli_fail(&err);

@@ -198,7 +198,8 @@ int lp_cmd_status(int argc, char **argv)
 static const struct cli_help history_help = {
 	.usage = "limpet history [options]",
 	.about = "Lists the revisions that are kept on this device, newest first; each can be\n"
-		 "applied again with limpet rollback ID, without a network.",
+		 "applied again with limpet rollback ID, without a network.\n\n"
+		 "Exit: 0 listed, 2 could not be done.",
 	.examples = "  limpet history\n"
 		    "  limpet history -o json",
 };

@@ -14,14 +14,16 @@ __asm__(".section .rodata.licences,\"a\"\n"
 	".previous\n");
 extern const char lp_licences[];
 
+#define JSON_BYTES LP_MIB /* the notices are the most of it */
+
 static const char *const libraries[] = {LIMPET_LIBRARIES NULL}; /* "libgit2=1.9.0", ... */
 
-static int print_json(void)
+static int print_json(bool licences)
 {
 	LP_AUTO(lp_json_freep) struct json *doc = NULL;
 	struct err err = {0};
 
-	if (lp_json_new(64 * 1024, &doc, &err) != LP_OK)
+	if (lp_json_new(JSON_BYTES, &doc, &err) != LP_OK)
 		return lp_cli_fail(&err);
 	struct jval *root = lp_json_obj(doc), *list = lp_json_obj(doc);
 	lp_json_put_str(doc, root, "version", LIMPET_VERSION);
@@ -33,6 +35,8 @@ static int print_json(void)
 		snprintf(name, sizeof(name), "%.*s", (int)(equals - libraries[i]), libraries[i]);
 		lp_json_put_str(doc, list, name, equals + 1);
 	}
+	if (licences)
+		lp_json_put_str(doc, root, "licences", lp_licences);
 	if (!lp_json_put(doc, root, "libraries", list))
 		return lp_cli_error("out of memory");
 	return lp_cli_json(root);
@@ -60,7 +64,7 @@ int lp_cmd_version(int argc, char **argv)
 	if (lp_cli_parse(&help, options, argc, argv, &exit) < 0)
 		return exit;
 	if (output == OUTPUT_JSON)
-		return print_json();
+		return print_json(licences);
 	printf("limpet %s (%s, %s)\n", LIMPET_VERSION, LIMPET_COMMIT, LIMPET_TARGET_NAME);
 	if (licences) {
 		printf("Apache-2.0; with these libraries:\n\n%s", lp_licences);

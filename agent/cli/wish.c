@@ -16,11 +16,10 @@ static int print_end(int exit, const char *text, enum cli_output output)
 	LP_AUTO(lp_json_freep) struct json *doc = NULL;
 	struct err err = {0};
 
-	if (output == OUTPUT_TEXT) {
-		if (exit)
-			lp_cli_error("%s", text);
+	if (exit)
+		lp_cli_error("%s", text); /* lp_cli_finish says it in JSON */
+	if (exit || output == OUTPUT_TEXT)
 		return exit;
-	}
 	if (lp_json_new(64 * LP_KIB, &doc, &err) != LP_OK)
 		return lp_cli_fail(&err);
 	struct jval *v = lp_json_obj(doc);
@@ -82,6 +81,8 @@ int lp_cmd_sync(int argc, char **argv)
 		return CLI_ERROR;
 	if (ask("sync", NULL, output, &exit) != LP_NOT_FOUND)
 		return exit;
+	if (!lp_cli_config_files(&config))
+		return CLI_ERROR;
 	return do_here(WISH_SYNC, NULL, output);
 }
 
@@ -120,7 +121,8 @@ int lp_cmd_rollback(int argc, char **argv)
 static const struct cli_help resume_help = {
 	.usage = "limpet resume [options]",
 	.about = "Ends a suspension and a pin: the newest accepted revision is applied, and the\n"
-		 "branch is polled again.",
+		 "branch is polled again.\n\n"
+		 "Exit: 0 converged, 1 incomplete, 2 could not be done.",
 	.examples = "  limpet resume",
 };
 
@@ -128,7 +130,8 @@ static const struct cli_help suspend_help = {
 	.usage = "limpet suspend [options]",
 	.about =
 		"Stops polling and applying, also across restarts, until limpet resume. What runs\n"
-		"in the cluster goes on running.",
+		"in the cluster goes on running.\n\n"
+		"Exit: 0 suspended, 2 could not be done.",
 	.examples = "  limpet suspend",
 };
 

@@ -6,6 +6,7 @@
  *	{"progress":"fetched 9f2c..."}		none or more
  *	{"exit":0,"text":"..."} or {"status":{...}}
  */
+#include "agent/supervisor/limits.h"
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/status.h"
 #include "platform/json.h"
@@ -20,10 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX   8
-#define REQUEST_BYTES (4u * LP_KIB)
-#define ANSWER_BYTES  (8u * LP_MIB)
-#define GROUPS_MAX    64
+#define ANSWER_BYTES (8u * LP_MIB) /* a document of half that size is the largest answer */
 
 struct client {
 	struct supervisor *super;
@@ -35,7 +33,7 @@ struct client {
 
 struct control {
 	int fd;
-	struct client clients[CLIENTS_MAX];
+	struct client clients[LP_CONTROL_CLIENTS];
 };
 
 static void drop(struct client *client)
@@ -133,9 +131,21 @@ static void answer_status(struct client *client, bool history)
 static void answer_wish(struct client *client, enum lp_code code, const struct err *err)
 {
 	if (code != LP_OK)
-		finish(client, code == LP_NOT_FOUND || code == LP_REJECTED ? 1 : 2, err->msg);
+		finish(client, lp_wish_exit(code), err->msg);
 	else if (client->waits && client->super->run.state == CYCLE_IDLE)
 		finish(client, client->super->run.outcome.exit, client->super->run.outcome.text);
+}
+
+static void answer_suspend(struct client *client, enum lp_code code, const struct err *err)
+{
+	if (code != LP_OK)
+		finish(client, 2, err->msg);
+	else if (client->super->run.state == CYCLE_APPLYING)
+		finish(client, 0,
+		       "suspended: the apply under way is ended, then nothing is polled or applied "
+		       "until limpet resume");
+	else
+		finish(client, 0, "suspended: nothing is polled or applied until limpet resume");
 }
 
 static void command(struct client *client, const struct jval *request)
@@ -149,10 +159,7 @@ static void command(struct client *client, const struct jval *request)
 		return;
 	}
 	if (strcmp(name, "suspend") == 0) {
-		enum lp_code code = lp_wish_suspend(run, &err);
-		finish(client, code == LP_OK ? 0 : 2,
-		       code == LP_OK ? "suspended: nothing is polled or applied until limpet resume"
-				     : err.msg);
+		answer_suspend(client, lp_wish_suspend(run, &err), &err);
 		return;
 	}
 	/* From here on progress may come before the answer. */
@@ -208,7 +215,7 @@ static void client_ready(void *ctx, unsigned events)
 
 static bool in_group(int fd, gid_t wanted)
 {
-	gid_t groups[GROUPS_MAX];
+	gid_t groups[LP_CONTROL_GROUPS];
 	socklen_t size = sizeof(groups);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) != 0)
@@ -232,7 +239,7 @@ static bool may_speak(int fd)
 
 static struct client *free_client(struct control *control)
 {
-	for (int i = 0; i < CLIENTS_MAX; i++)
+	for (int i = 0; i < LP_CONTROL_CLIENTS; i++)
 		if (control->clients[i].fd < 0)
 			return &control->clients[i];
 	return NULL;
@@ -254,8 +261,10 @@ static void accept_client(void *ctx, unsigned events)
 		(void)told; /* it is sent away in any case */
 		return;
 	}
-	*client = (struct client){
-		.super = super, .fd = -1, .in = LP_BUF(REQUEST_BYTES), .out = LP_BUF(ANSWER_BYTES)};
+	*client = (struct client){.super = super,
+				  .fd = -1,
+				  .in = LP_BUF(LP_CONTROL_REQUEST),
+				  .out = LP_BUF(ANSWER_BYTES)};
 	if (lp_loop_fd(super->loop, fd, LOOP_READ, client_ready, client, &err) == LP_OK)
 		client->fd = lp_steal_fd(&fd);
 }
@@ -282,7 +291,7 @@ enum lp_code lp_control_open(struct supervisor *super, struct err *err)
 		return lp_err_nomem(err, "control socket");
 	super->control = control;
 	control->fd = -1;
-	for (int i = 0; i < CLIENTS_MAX; i++)
+	for (int i = 0; i < LP_CONTROL_CLIENTS; i++)
 		control->clients[i].fd = -1;
 	LP_TRY(make_address(path, &address, err));
 	unlink(path); /* of a daemon that was killed: the state directory's lock is ours */
@@ -292,7 +301,7 @@ enum lp_code lp_control_open(struct supervisor *super, struct err *err)
 			    ? -1
 			    : bind(control->fd, (struct sockaddr *)&address, sizeof(address));
 	umask(old);
-	if (bound != 0 || listen(control->fd, CLIENTS_MAX) != 0)
+	if (bound != 0 || listen(control->fd, LP_CONTROL_CLIENTS) != 0)
 		return lp_err_os(err, LP_CONFIG, errno, "control socket %s", path);
 	return lp_loop_fd(super->loop, control->fd, LOOP_READ, accept_client, super, err);
 }
@@ -303,7 +312,7 @@ void lp_control_close(struct supervisor *super)
 
 	if (!control)
 		return;
-	for (int i = 0; i < CLIENTS_MAX; i++) {
+	for (int i = 0; i < LP_CONTROL_CLIENTS; i++) {
 		if (control->clients[i].fd >= 0 && control->clients[i].waits)
 			finish(&control->clients[i], 2, "the daemon is stopping");
 		if (control->clients[i].fd >= 0)
@@ -319,7 +328,7 @@ void lp_control_close(struct supervisor *super)
 
 void lp_control_progress(struct supervisor *super, const char *text)
 {
-	for (int i = 0; i < CLIENTS_MAX; i++) {
+	for (int i = 0; i < LP_CONTROL_CLIENTS; i++) {
 		struct client *client = &super->control->clients[i];
 		if (client->fd >= 0 && client->waits)
 			say_text(client, "progress", text, -1);
@@ -330,7 +339,7 @@ void lp_control_outcome(struct supervisor *super, const struct ending *ending)
 {
 	if (!super->control)
 		return;
-	for (int i = 0; i < CLIENTS_MAX; i++) {
+	for (int i = 0; i < LP_CONTROL_CLIENTS; i++) {
 		struct client *client = &super->control->clients[i];
 		if (client->fd >= 0 && client->waits)
 			finish(client, ending->exit, ending->text);

@@ -5,6 +5,7 @@
 #include "agent/supervisor/schedule.h"
 #include "platform/clock.h"
 #include "platform/sandbox.h"
+#include "platform/text.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -25,6 +26,7 @@ void lp_outcome(struct source_run *run, int exit, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(run->outcome.text, sizeof(run->outcome.text), fmt, args);
 	va_end(args);
+	lp_trim_cut(run->outcome.text);
 }
 
 void lp_progress(struct source_run *run, const char *fmt, ...)
@@ -35,6 +37,7 @@ void lp_progress(struct source_run *run, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	lp_trim_cut(text);
 	if (run->super->control)
 		lp_control_progress(run->super, text);
 	else if (run->super->wish.kind != WISH_RUN)
@@ -68,6 +71,11 @@ void lp_store_failed(struct source_run *run, const char *doing, const struct err
 	lp_outcome(run, 2, "%s: %s", doing, err->msg);
 	if (err->code != LP_CORRUPT)
 		return;
+	if (run->applying || run->judging) {
+		/* What is under way holds the store; the next start looks it over and mends it. */
+		lp_log(LOG_LEVEL_ERROR, "store-unusable", "error", err->msg, NULL);
+		exit(2);
+	}
 	lp_db_close(&super->db);
 	if (open_store(super, &again) != LP_OK) {
 		/* Nothing can be decided without a store; the service manager starts us again. */
@@ -256,6 +264,10 @@ static void stop(void *ctx)
 
 	lp_log(LOG_LEVEL_INFO, "stopping", NULL);
 	lp_notify_stopping(&super->notify);
+	if (super->wish.kind != WISH_RUN) {
+		super->exit = 2;
+		lp_outcome(&super->run, 2, "interrupted; the next cycle goes on from here");
+	}
 	lp_feed(&super->run, CYCLE_STOP);
 }
 
@@ -301,7 +313,8 @@ static void reload(void *ctx)
 	lp_notify_reloading(&super->notify);
 	if (!next) {
 		lp_log(LOG_LEVEL_ERROR, "reload-failed", "error", "out of memory", NULL);
-	} else if (lp_config_load(super->config.file, next, &problems, &err) != LP_OK) {
+	} else if (lp_config_check_files(super->config.file, &problems, &err) != LP_OK ||
+		   lp_config_load(super->config.file, next, &problems, &err) != LP_OK) {
 		lp_log(LOG_LEVEL_ERROR, "reload-failed", "error", err.msg, "problems",
 		       lp_buf_text(&problems), "next", "the old configuration holds", NULL);
 	} else if (!can_swap(&super->config, next)) {
@@ -397,8 +410,10 @@ static void begin(void *ctx)
 		code = lp_wish_sync(&super->run, &err);
 	else
 		code = lp_wish_rollback(&super->run, super->wish.revision, &err);
-	if (code != LP_OK)
+	if (code != LP_OK) {
 		super->fatal = err;
+		super->exit = lp_wish_exit(code);
+	}
 	if (super->fatal.code != LP_OK)
 		lp_loop_stop(super->loop);
 }

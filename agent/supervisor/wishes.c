@@ -15,6 +15,11 @@ static enum lp_code not_suspended(struct source_run *run, struct err *err)
 			  run->config->name);
 }
 
+int lp_wish_exit(enum lp_code code)
+{
+	return code == LP_NOT_FOUND || code == LP_REJECTED ? 1 : 2;
+}
+
 /* Now, or as soon as what runs has ended. */
 static void set_going(struct source_run *run, bool poll)
 {
@@ -25,6 +30,13 @@ static void set_going(struct source_run *run, bool poll)
 		lp_feed(run, poll ? CYCLE_POLL_DUE : CYCLE_APPLY_DUE);
 }
 
+/* It may be waiting for a server that is away; nothing of it is wanted any more. */
+static void stop_fetching(struct source_run *run)
+{
+	lp_fetching_end(run);
+	lp_feed(run, CYCLE_FETCH_FAILED);
+}
+
 enum lp_code lp_wish_sync(struct source_run *run, struct err *err)
 {
 	LP_TRY(not_suspended(run, err));
@@ -33,7 +45,7 @@ enum lp_code lp_wish_sync(struct source_run *run, struct err *err)
 	return LP_OK;
 }
 
-/* The revision that a person named, or the one applied before the one that is applied. */
+/* The revision that a person named, or the last applied one before the one that is desired. */
 static enum lp_code find(struct source_run *run, const char *text, struct revision *ret,
 			 struct err *err)
 {
@@ -42,10 +54,11 @@ static enum lp_code find(struct source_run *run, const char *text, struct revisi
 
 	if (*text)
 		return lp_revision_find(db, source, text, ret, err);
+	/* Before the desired one: an apply of it that did not end is undone by the applied one. */
 	struct source_state state;
 	LP_TRY(lp_state_get(db, source, &state, err));
 	enum lp_code code = lp_revision_previous(
-		db, source, state.applied ? state.applied : LP_REVISION_NEWEST, ret, err);
+		db, source, state.desired ? state.desired : LP_REVISION_NEWEST, ret, err);
 	if (code == LP_NOT_FOUND)
 		return lp_err_set(err, LP_NOT_FOUND,
 				  "no earlier revision was applied; limpet history lists all");
@@ -55,12 +68,12 @@ static enum lp_code find(struct source_run *run, const char *text, struct revisi
 enum lp_code lp_wish_rollback(struct source_run *run, const char *text, struct err *err)
 {
 	LP_AUTO(lp_tx_end) struct tx tx = {0};
-	struct db *db = run->super->db;
 	const char *source = run->config->name;
 	struct revision revision;
 	char id[24];
 
 	lp_applying_flush(run);
+	struct db *db = run->super->db; /* not before: a flush that fails may open another */
 	LP_TRY(not_suspended(run, err));
 	LP_TRY(find(run, text, &revision, err));
 	LP_TRY(lp_tx_begin(db, &tx, err));
@@ -72,11 +85,8 @@ enum lp_code lp_wish_rollback(struct source_run *run, const char *text, struct e
 	       revision.subject, NULL);
 	run->rolling_back = true;
 	set_going(run, false);
-	if (run->state == CYCLE_FETCHING) {
-		/* It may be waiting for a server that is away; nothing of it is needed here. */
-		lp_fetching_end(run);
-		lp_feed(run, CYCLE_FETCH_FAILED);
-	}
+	if (run->state == CYCLE_FETCHING)
+		stop_fetching(run);
 	return LP_OK;
 }
 
@@ -114,5 +124,7 @@ enum lp_code lp_wish_suspend(struct source_run *run, struct err *err)
 	lp_loop_timer_cancel(run->super->loop, &run->poll);
 	lp_loop_timer_cancel(run->super->loop, &run->apply);
 	run->poll_at_ms = 0;
+	if (run->state == CYCLE_FETCHING)
+		stop_fetching(run);
 	return LP_OK;
 }

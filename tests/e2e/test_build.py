@@ -72,10 +72,10 @@ def test_everything_wrong_is_told_at_once_and_nothing_is_printed(folder):
 
 def test_a_folder_without_manifests_or_none_at_all_is_told(folder):
     folder.write("README.md", "x")
-    for words, told in [([], "no manifests in the tree"), (["nowhere"], "nowhere"),
-                        (["--path", "x"], "x")]:
+    for words, told, code in [([], "no manifests in the tree", 1), (["nowhere"], "nowhere", 2),
+                              (["--path", "x"], "x", 1)]:
         done = folder.run(*words)
-        assert done.returncode == 1 and told in done.stderr and done.stdout == ""
+        assert done.returncode == code and told in done.stderr and done.stdout == ""
 
 
 def test_a_wrong_word_is_told(folder):
@@ -102,7 +102,7 @@ def test_it_writes_one_file_or_one_for_each_object(folder):
     folder.build("in", "-o", "out")
     assert (folder.path / "out" / "shop_v1_configmap_till.yaml").exists()
     done = folder.run("in", "-o", "nowhere/out.yaml")
-    assert done.returncode == 1 and "nowhere/out.yaml" in done.stderr
+    assert done.returncode == 2 and "nowhere/out.yaml" in done.stderr
 
 
 def test_a_work_tree_is_rendered_without_its_git_folder(folder):

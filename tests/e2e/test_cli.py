@@ -2,11 +2,13 @@
 """The subcommands as a person meets them: words, help, JSON, exit codes, and what doctor finds."""
 
 import json
+import signal
 
 import pytest
 
 from support.sitefiles import small_site
-from support.told import is_applied, source, wait_applied
+from support.told import is_applied, nothing_changes, source, wait_applied
+from support.waiting import wait_until
 
 COMMANDS = ["run", "sync", "status", "history", "rollback", "resume", "suspend", "build",
             "verify", "doctor", "version", "help"]
@@ -49,8 +51,24 @@ def test_help_config_lists_every_key_with_its_default(site):
         assert word in out
 
 
+def test_help_is_told_as_json_too(site):
+    def told(*words):
+        return json.loads(site.limpet.ok(*words, config=False).out)
+
+    assert [command["name"] for command in told("help", "-o", "json")["commands"]] == COMMANDS
+    rollback = told("help", "rollback", "-o", "json")
+    assert rollback == told("rollback", "--help=json")
+    assert rollback["usage"].startswith("limpet rollback")
+    assert {"name": "config", "letter": "c", "value": "FILE"}.items() <= (
+        rollback["options"][0].items())
+    keys = {key["key"]: key for key in told("help", "config", "-o", "json")["keys"]}
+    assert keys["sources[].poll"]["default"] == "300s" and keys["site"]["required"]
+
+
 @pytest.mark.parametrize("words, said", [
     (("statsu",), 'did you mean "limpet status"'),
+    (("status", "-xo", "json"), "no option -x"),
+    (("status", "--help=yaml"), "--help=json"),
     (("frobnicate",), "limpet help lists all"),
     (("help", "frobnicate"), "limpet help lists all"),
     (("status", "--nope"), "--nope"),
@@ -64,7 +82,7 @@ def test_help_config_lists_every_key_with_its_default(site):
 ])
 def test_a_wrong_word_gets_a_clear_error(site, words, said):
     result = site.limpet.run(*words, config=False)
-    assert result.code in (1, 2) and said in result.err and result.out == ""
+    assert result.code == 2 and said in result.err and result.out == ""
 
 
 @pytest.mark.parametrize("name", ["fetch", "render", "cluster"])
@@ -100,6 +118,60 @@ def test_a_wrong_configuration_is_refused_with_its_place(site, case, command):
     for word in words:
         assert word in result.err, (word, result.err)
     assert list(site.limpet.state_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("sync",), ("status",), ("history",), ("suspend",),
+                                     ("doctor",), ("rollback",)], ids=lambda words: words[0])
+def test_a_wrong_configuration_is_told_as_json_too(site, command):
+    site.limpet.write_config("suorces: []\n")
+    result = site.limpet.run(*command, "-o", "json")
+    told = json.loads(result.out)
+    assert told["exit"] == result.code == 2 and "suorces" in told["text"]
+
+
+def break_files(site):
+    """Names three files that are not there; returns the words that tell of them."""
+    missing = {"ca": "/nowhere/ca", "credentials": "/nowhere/password"}
+    site.limpet.source.update(missing)
+    site.limpet.source["trust"]["signers"] = "/nowhere/signers"
+    site.limpet.write_config()
+    lines = site.limpet.config_file.read_text().splitlines()
+
+    def line_of(path):
+        return next(n for n, line in enumerate(lines, 1) if path in line)
+
+    return [f"config.yaml:{line_of(path)}: sources[0].{key}: {path}: No such file" for key, path in
+            {**missing, "trust.signers": "/nowhere/signers"}.items()]
+
+
+def test_files_that_cannot_be_read_are_all_told_with_their_place(device):
+    said = break_files(device)
+    with nothing_changes(device, small_site(device.prefix, version="2")):
+        sync = device.limpet.run("sync")
+        doctor = device.limpet.run("doctor")
+    assert sync.code == 2 and doctor.code == 1
+    for words in said:
+        assert words in sync.err and words in doctor.out, (words, sync.err)
+
+
+def test_a_daemon_tells_of_unreadable_files_and_keeps_what_it_has_running(device):
+    said = break_files(device)
+    device.cluster.api.delete("ConfigMap", "till-1", device.namespace)
+    device.limpet.start()
+    wait_until(lambda: device.get("ConfigMap", "till-1"), "the stored revision to be applied")
+    for words in said:
+        assert words in device.limpet.log()
+
+
+def test_a_reload_that_names_an_unreadable_file_is_refused(device):
+    device.limpet.start()
+    wait_applied(device, device.second)
+    said = break_files(device)
+    device.limpet.daemon.signal(signal.SIGHUP)
+    device.limpet.wait_log("event=reload-failed")
+    for words in said:
+        assert words in device.limpet.log()
+    assert is_applied(device.limpet.status(), device.second)
 
 
 def test_all_errors_of_a_configuration_are_told_at_once(site):

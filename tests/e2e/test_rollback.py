@@ -138,7 +138,7 @@ def test_an_unknown_revision_is_an_error_and_nothing_changes(two_revisions, daem
 
     result = site.limpet.run("rollback", "deadbeef")
 
-    assert result.code in (1, 2) and "deadbeef" in result.err
+    assert result.code == 1 and "deadbeef" in result.err
     status = site.limpet.status()
     assert is_applied(status, site.second) and source(status)["pinned"] is None
     assert version(site) == "2"
@@ -150,5 +150,5 @@ def test_without_an_earlier_revision_there_is_nothing_to_go_back_to(site):
 
     result = site.limpet.run("rollback")
 
-    assert result.code in (1, 2) and "limpet history" in result.err
+    assert result.code == 1 and "limpet history" in result.err
     assert is_applied(site.limpet.status(), commit)

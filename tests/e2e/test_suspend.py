@@ -75,3 +75,16 @@ def test_sync_and_rollback_of_a_suspended_device_say_why_they_do_nothing(site):
         result = site.limpet.run(*words)
         assert result.code != 0 and "suspended" in result.err and "limpet resume" in result.err
     assert source(site.limpet.status())["pinned"] is None
+
+
+def test_a_suspension_ends_the_poll_under_way_and_what_it_would_bring(site):
+    first = site.repo.publish(small_site(site.prefix, version="1"))
+    site.limpet.start()
+    wait_applied(site, first)
+    site.server.freeze()
+    site.limpet.wait_status(lambda status: source(status)["doing"] == "fetching", "a poll to hang")
+
+    site.limpet.ok("suspend", timeout=10)
+
+    wait_idle(site, 5)
+    assert is_applied(site.limpet.status(), first)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void setting_gives_the_code_back_and_formats_the_text(void)
 {
@@ -127,6 +128,21 @@ static void what_is_stolen_is_not_freed_at_the_end_of_its_scope(void)
 	CHECK(keep_or_drop(false) == NULL && freed == 1);
 }
 
+static void a_message_is_cut_at_a_whole_character(void)
+{
+	char many[2 * LP_ERR_MAX] = {0};
+
+	for (size_t i = 0; i + 3 < sizeof(many); i += 3)
+		memcpy(many + i, "\xe2\x82\xac", 3);
+	for (int shift = 0; shift < 3; shift++) {
+		lp_err_set(&err, LP_LIMIT, "%.*s%s", shift, "xx", many);
+		size_t n = strlen(err.msg);
+		CHECK(n > LP_ERR_MAX - 4 && (n - (size_t)shift) % 3 == 0);
+	}
+	lp_err_set(&err, LP_LIMIT, "%s", "\xc3\xa9"); /* whole ones stay */
+	CHECK_STR(err.msg, "\xc3\xa9");
+}
+
 int main(void)
 {
 	TEST(setting_gives_the_code_back_and_formats_the_text);
@@ -138,5 +154,6 @@ int main(void)
 	TEST(every_code_has_a_name);
 	TEST(trying_stops_at_the_first_failure);
 	TEST(what_is_stolen_is_not_freed_at_the_end_of_its_scope);
+	TEST(a_message_is_cut_at_a_whole_character);
 	return check_report();
 }
