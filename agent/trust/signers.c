@@ -217,6 +217,74 @@ static enum lp_code take_key(struct line *l, struct ssh_key *ret)
 	return LP_OK;
 }
 
+/* match_pattern() of OpenSSH: * and ?; no recursion, one place to come back to. */
+static bool match_pattern(struct slice pattern, struct slice text)
+{
+	const uint8_t *p = pattern.data, *p_end = p + pattern.len, *star = NULL;
+	const uint8_t *t = text.data, *t_end = t + text.len, *back = NULL;
+
+	while (t < t_end) {
+		if (p < p_end && *p == '*') {
+			star = ++p;
+			back = t;
+		} else if (p < p_end && (*p == '?' || *p == *t)) {
+			p++;
+			t++;
+		} else if (star) {
+			p = star;
+			t = ++back;
+		} else {
+			return false;
+		}
+	}
+	while (p < p_end && *p == '*')
+		p++;
+	return p == p_end;
+}
+
+static bool match_list(const char *list, struct slice text)
+{
+	bool matched = false;
+
+	for (const char *at = list;; at++) {
+		size_t n = strcspn(at, ",");
+		bool refuses = *at == '!';
+
+		if (match_pattern((struct slice){(const uint8_t *)at + refuses, n - refuses},
+				  text)) {
+			if (refuses)
+				return false;
+			matched = true;
+		}
+		at += n;
+		if (!*at)
+			return matched;
+	}
+}
+
+bool lp_pattern_list_match(const char *list, const char *text)
+{
+	return match_list(list, (struct slice){(const uint8_t *)text, strlen(text)});
+}
+
+/*
+ * Whether a line's principals stand for anybody. ssh-keygen tries each of a line's words, as
+ * it is written, against the line: a list of refusals, or one that refuses its own names, is
+ * nobody's.
+ */
+static bool names_somebody(const char *principals)
+{
+	for (const char *at = principals;; at++) {
+		size_t n = strcspn(at, ",");
+
+		if (n && match_list(principals, (struct slice){(const uint8_t *)at, n}))
+			return true;
+		at += n;
+		if (!*at)
+			return false;
+	}
+}
+
 static enum lp_code read_line(struct line *l, struct signer *ret)
 {
 	char *principals = NULL;
@@ -266,7 +334,7 @@ static enum lp_code add_line(struct signers *s, struct line *l, size_t room)
 		return lp_err_set(l->err, LP_LIMIT, "%s:%u: more than %u keys", l->file, l->number,
 				  LP_SIGNERS_LINES);
 	LP_TRY(read_line(l, &s->list[s->len]));
-	s->len++;
+	s->len += names_somebody(s->list[s->len].principals);
 	return LP_OK;
 }
 
@@ -323,49 +391,6 @@ void lp_signers_free(struct signers *s)
 {
 	lp_arena_free(&s->arena);
 	*s = (struct signers){0};
-}
-
-/* match_pattern() of OpenSSH: * and ?; no recursion, one place to come back to. */
-static bool match_pattern(const char *pattern, size_t n, const char *text)
-{
-	const char *end = pattern + n, *star = NULL, *back = NULL;
-
-	while (*text) {
-		if (pattern < end && *pattern == '*') {
-			star = ++pattern;
-			back = text;
-		} else if (pattern < end && (*pattern == '?' || *pattern == *text)) {
-			pattern++;
-			text++;
-		} else if (star) {
-			pattern = star;
-			text = ++back;
-		} else {
-			return false;
-		}
-	}
-	while (pattern < end && *pattern == '*')
-		pattern++;
-	return pattern == end;
-}
-
-bool lp_pattern_list_match(const char *list, const char *text)
-{
-	bool matched = false;
-
-	for (const char *at = list;; at++) {
-		size_t n = strcspn(at, ",");
-		bool refuses = *at == '!';
-
-		if (match_pattern(at + refuses, n - refuses, text)) {
-			if (refuses)
-				return false;
-			matched = true;
-		}
-		at += n;
-		if (!*at)
-			return matched;
-	}
 }
 
 enum verdict lp_signers_find(const struct signers *s, const struct ssh_key *key,

@@ -116,6 +116,9 @@ LINES = {
     "too early": ('ann@example.com valid-after="20250615150641Z" KEY', "not-yet-valid-key"),
     "too late": ('ann@example.com valid-before="20250615150639Z" KEY', "expired-key"),
     "just in time": ('ann@example.com valid-before="20250615150640Z" KEY', "accepted"),
+    "a refusal alone": ("!ann@example.com KEY\nbob@example.com OTHER", "unknown-signer"),
+    "its own refusal": ("ann@example.com,!ann* KEY\nbob@example.com OTHER", "unknown-signer"),
+    "a refusal of one": ("ann@example.com,bob@example.com,!bob* KEY", "accepted"),
     "an authority": ("ann@example.com cert-authority KEY", "unsupported-key"),
 }
 
@@ -125,7 +128,8 @@ def test_a_line_means_what_it_means_to_git(workshop, name):
     line, verdict = LINES[name]
     commit = workshop.commit("ed25519")
     signers = workshop.folder / "one-line"
-    signers.write_text(line.replace("KEY", workshop.public("ed25519")) + "\n")
+    signers.write_text(line.replace("KEY", workshop.public("ed25519"))
+                       .replace("OTHER", workshop.public("stranger")) + "\n")
     judged = workshop.limpet(commit, signers)
     assert (judged["reason"] or judged["verdict"]) == verdict
     assert workshop.git_accepts(commit, signers) == (verdict == "accepted")

@@ -184,6 +184,18 @@ static void quoted_principals_and_escaped_quotes_are_read(void)
 	CHECK_STR(lp_signer_principal(&set.list[0], who), "*@example.com");
 }
 
+static void a_long_principal_is_cut(void)
+{
+	char line_text[2 * LP_SIGNER_TEXT], who[LP_SIGNER_TEXT];
+
+	for (int n = LP_SIGNER_TEXT - 1; n <= LP_SIGNER_TEXT; n++) {
+		snprintf(line_text, sizeof(line_text), "a%0*d %%K\n", n - 1, 0);
+		CHECK_OK(parse(line_text));
+		CHECK(strlen(set.list[0].principals) == (size_t)n);
+		CHECK(strlen(lp_signer_principal(&set.list[0], who)) == LP_SIGNER_TEXT - 1);
+	}
+}
+
 static void an_authority_for_certificates_does_not_sign_by_itself(void)
 {
 	CHECK_OK(parse("ann cert-authority %K\n"));
@@ -198,6 +210,14 @@ static void lines_of_key_types_that_are_not_verified_are_kept(void)
 	CHECK_OK(
 		parse("ann sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t\n"));
 	CHECK(set.len == 1 && set.list[0].key.type == SSH_KEY_UNSUPPORTED);
+}
+
+static void a_line_whose_principals_are_nobody_lets_nobody_sign(void)
+{
+	CHECK_CODE(parse("!ann %K\n"), LP_CONFIG, "nobody could sign");
+	CHECK_CODE(parse("ann,!an* %K\n"), LP_CONFIG, "nobody could sign");
+	CHECK_OK(parse("!ann %K\nann,bob,!bob* %K\n"));
+	CHECK(set.len == 1 && set.list[0].line == 2);
 }
 
 static void patterns_match_as_in_openssh(void)
@@ -274,8 +294,10 @@ int main(void)
 	TEST(lines_that_cannot_be_read_refuse_the_file_with_their_number);
 	TEST(a_nul_in_the_file_refuses_it);
 	TEST(quoted_principals_and_escaped_quotes_are_read);
+	TEST(a_long_principal_is_cut);
 	TEST(an_authority_for_certificates_does_not_sign_by_itself);
 	TEST(lines_of_key_types_that_are_not_verified_are_kept);
+	TEST(a_line_whose_principals_are_nobody_lets_nobody_sign);
 	TEST(patterns_match_as_in_openssh);
 	TEST(the_limits_of_a_file_hold);
 	TEST(the_digest_is_of_the_whole_file);
