@@ -37,8 +37,9 @@ void lp_db_close(struct db **db);
 
 /*
  * Renames a database that is not open, and its -wal, to "PATH.corrupt-20261121T074000Z"; nothing
- * is lost. ret_new_path is the new name. LP_NOT_FOUND when neither is there. A crash
- * in the middle leaves a -wal alone, which lp_db_open calls LP_CORRUPT: set aside again.
+ * is lost, but of LP_ASIDE_MAX earlier ones the oldest goes. ret_new_path is the new name.
+ * LP_NOT_FOUND when neither is there. A crash in the middle leaves a -wal alone, which lp_db_open
+ * calls LP_CORRUPT: set aside again.
  */
 LP_CHECKED enum lp_code lp_db_set_aside(const char *path, char ret_new_path[LP_PATH_MAX],
 					struct err *err);

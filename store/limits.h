@@ -17,6 +17,8 @@
 #define LP_PAYLOADS_KEPT  4096u          /* newest accepted payloads of each source */
 #define LP_KINDS_MAX      4096u          /* kinds of one cluster */
 
+#define LP_ASIDE_MAX 3u /* damaged databases kept for a person to look at; the oldest go */
+
 /* A refresh of a time alone (last good poll, same error again) is written at most this often. */
 #define LP_REFRESH_S 3600
 #endif

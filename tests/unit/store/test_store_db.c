@@ -186,6 +186,26 @@ static void a_damaged_database_keeps_the_wal_of_a_crash(void)
 	lp_buf_free(&after);
 }
 
+static void of_the_databases_that_were_set_aside_the_oldest_go(void)
+{
+	char aside[LP_ASIDE_MAX + 2][LP_PATH_MAX], wal[LP_PATH_MAX + 8];
+	struct stat st;
+
+	start_empty();
+	for (unsigned i = 0; i < LP_ASIDE_MAX + 2; i++) {
+		const struct timespec times[2] = {{.tv_sec = i}, {.tv_sec = i}};
+		write_at(0, "x");
+		CHECK_OK(lp_db_set_aside(path, aside[i], &err));
+		CHECK(utimensat(AT_FDCWD, aside[i], times, 0) == 0);
+		snprintf(wal, sizeof(wal), "%s-wal", aside[0]);
+		CHECK(i > 0 || close(open(wal, O_CREAT | O_WRONLY, 0600)) == 0);
+	}
+	/* the name of one that went is free again, so it is told by its time */
+	for (unsigned i = 0; i < LP_ASIDE_MAX + 2; i++)
+		CHECK((stat(aside[i], &st) == 0 && st.st_mtime == i) == (i >= 2));
+	CHECK(access(wal, F_OK) != 0);
+}
+
 static void a_wal_without_its_database_is_corrupt_and_set_aside(void)
 {
 	char aside[LP_PATH_MAX], wal[128], moved[LP_PATH_MAX + 8];
@@ -468,6 +488,7 @@ int main(void)
 	TEST(a_damaged_database_keeps_the_wal_of_a_crash);
 	TEST(damage_after_the_open_is_corrupt_too);
 	TEST(a_wal_without_its_database_is_corrupt_and_set_aside);
+	TEST(of_the_databases_that_were_set_aside_the_oldest_go);
 	TEST(two_set_aside_in_one_second_have_two_names);
 	TEST(a_second_owner_and_a_look_meanwhile_are_conflicts);
 	TEST(a_look_after_a_crash_sees_the_wal_and_writes_nothing);
