@@ -105,7 +105,11 @@ static enum lp_code begin_object(struct pack_scan *scan, unsigned type, struct e
 	scan->delta = type == OBJ_OFS_DELTA || type == OBJ_REF_DELTA;
 	scan->base_back = 0;
 	if (scan->size > scan->limits.object_bytes)
-		return too_much(err, "bytes of one object", scan->size, scan->limits.object_bytes);
+		return lp_err_set(err, LP_LIMIT,
+				  "too-large: a file of %" PRIu64 " bytes, and %" PRIu64
+				  " are allowed: split it, or take it out of the branch (git "
+				  "ls-tree -rl HEAD shows the sizes)",
+				  scan->size, scan->limits.object_bytes);
 	scan->inflated_bytes += scan->size;
 	if (scan->inflated_bytes > scan->limits.inflated_bytes)
 		return too_much(err, "bytes of all objects", scan->inflated_bytes,

@@ -134,7 +134,8 @@ static void every_limit_is_told_with_its_number(void)
 		   "objects in the pack: 8, and 7");
 	limits = roomy;
 	limits.object_bytes = 600;
-	CHECK_CODE(scan(pack.data, pack.len, 7, &limits), LP_LIMIT, "bytes of one object: 692");
+	CHECK_CODE(scan(pack.data, pack.len, 7, &limits), LP_LIMIT,
+		   "too-large: a file of 692 bytes, and 600 are allowed");
 	limits = roomy;
 	limits.inflated_bytes = 900;
 	CHECK_CODE(scan(pack.data, pack.len, 7, &limits), LP_LIMIT, "bytes of all objects");
