@@ -312,7 +312,7 @@ def test_nothing_is_left_of_a_killed_test_run(tmp_path, number, fixtures):
         assert len(started) >= (12 if "control" in fixtures else 8) and scratch.exists()
         # As the terminal does it at Ctrl-C: to the whole group.
         os.killpg(tests.pid, number)
-        tests.wait(30)
+        _wait_for_end(tests, tmp_path)
         wait_until(lambda: not any(is_running(*one) for one in started.items()),
                    "every process of the run to end", 10)
         wait_until(lambda: not scratch.exists(), "its folder to be removed", 10)
@@ -321,6 +321,15 @@ def test_nothing_is_left_of_a_killed_test_run(tmp_path, number, fixtures):
         for pid, start in started.items():
             if is_running(pid, start):
                 os.kill(pid, signal.SIGKILL)
+
+
+def _wait_for_end(tests, folder):
+    try:
+        tests.wait(60)
+    except subprocess.TimeoutExpired:
+        tests.send_signal(signal.SIGABRT)               # pytest's faulthandler says where it is
+        tests.wait(10)
+        raise AssertionError((folder / "out").read_text()) from None
 
 
 def _still_runs(tests, folder):
