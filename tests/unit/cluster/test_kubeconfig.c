@@ -203,6 +203,22 @@ static void files_past_their_limits_are_refused(void)
 	CHECK_CODE(lp_kubeconfig_load(path, "", &config, &err), LP_LIMIT, "token");
 }
 
+/* An alias is two bytes of the file, and what it stands for in the tree. */
+static void a_kubeconfig_whose_tree_is_too_large_is_refused(void)
+{
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_KUBECONFIG_BYTES);
+	char limit[64];
+
+	CHECK_OK(lp_buf_printf(&text, &err, "%s%sa: &a %0*d\nb: [", HEAD CLUSTERS,
+			       USER("    token: abc\n"),
+			       (int)(2 * LP_KUBECONFIG_MEMORY / LP_YAML_ALIASES), 0));
+	for (unsigned i = 0; i < LP_YAML_ALIASES; i++)
+		CHECK_OK(lp_buf_str(&text, "*a,", &err));
+	CHECK_OK(lp_buf_str(&text, "]\n", &err));
+	snprintf(limit, sizeof(limit), "more than %u bytes of memory", LP_KUBECONFIG_MEMORY);
+	CHECK_CODE(parse(lp_buf_text(&text), ""), LP_LIMIT, limit);
+}
+
 int main(void)
 {
 	if (!mkdtemp(folder) || lp_crypto_init(&err) != LP_OK)
@@ -217,6 +233,7 @@ int main(void)
 	TEST(a_kubeconfig_that_appears_later_is_seen);
 	TEST(an_empty_token_file_is_refused);
 	TEST(files_past_their_limits_are_refused);
+	TEST(a_kubeconfig_whose_tree_is_too_large_is_refused);
 	lp_kubeconfig_free(&config);
 	if (lp_dir_remove(folder, &err) != LP_OK)
 		return 1;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/render/limits.h"
 #include "agent/render/render.h"
 #include "platform/crypto.h"
 #include "tests/unit/check.h"
@@ -471,6 +472,57 @@ static void problems_past_the_limit_are_counted(void)
 	CHECK(problems.n == LP_PROBLEMS_MAX && problems.total == LP_PROBLEMS_MAX + 20);
 }
 
+static void texts_of_problems_past_the_limit_are_counted(void)
+{
+	LP_AUTO(lp_problems_free) struct problems many = {0};
+	char text[1024];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (unsigned i = 0; i < LP_PROBLEMS_MAX; i++) {
+		text[0] = (char)('a' + i % 2); /* a file's name is kept once in a row */
+		lp_problem(&many, text, 1, text, "%s", text);
+	}
+	CHECK(many.total == LP_PROBLEMS_MAX && many.arena.used_bytes <= LP_PROBLEMS_BYTES);
+	CHECK(many.n < LP_PROBLEMS_MAX && many.n * 3 * sizeof(text) > LP_PROBLEMS_BYTES / 2);
+}
+
+static void kinds_past_the_limit_are_refused(void)
+{
+	struct known_kinds kinds = {0};
+	enum lp_code code = LP_OK;
+	char kind[LP_KIND_MAX];
+
+	for (unsigned i = 0; code == LP_OK && i <= LP_SCOPES_BYTES / LP_KIND_MAX; i++) {
+		snprintf(kind, sizeof(kind), "Kind%0*u", LP_KIND_MAX - 5, i);
+		code = lp_known_kinds_add(&kinds, "example.org", kind, true, &err);
+	}
+	bool last = lp_known_kinds_scope(&kinds, "example.org",
+					 kinds.list[kinds.n - 1].name + strlen("example.org/")) ==
+		    SCOPE_NAMESPACED;
+	size_t used = kinds.arena.used_bytes;
+	lp_known_kinds_free(&kinds);
+	CHECK_CODE(code, LP_LIMIT, "known kinds");
+	CHECK(last && used <= LP_SCOPES_BYTES && used > LP_SCOPES_BYTES - 8 * LP_KIB);
+}
+
+/* A number takes two bytes of a file and many of a tree. */
+static void a_document_whose_tree_is_too_large_is_refused(void)
+{
+	static const char head[] =
+		"{\"apiVersion\":\"v1\",\"kind\":\"X\",\"metadata\":{\"name\":\"x\"},\"a\":[";
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_FILE_BYTES);
+	char limit[64];
+
+	CHECK_OK(lp_buf_str(&text, head, &err));
+	while (text.len < LP_FILE_BYTES - 4)
+		CHECK_OK(lp_buf_str(&text, "1,", &err));
+	CHECK_OK(lp_buf_str(&text, "1]}", &err));
+	const struct fake_file files[] = {{"a.json", lp_buf_text(&text)}, {NULL}};
+	snprintf(limit, sizeof(limit), "more than %u bytes of memory", LP_DOCUMENT_BYTES);
+	CHECK_HAS(problems_of_files(files), limit);
+}
+
 static void texts_of_strangers_are_made_fit_to_show(void)
 {
 	CHECK_HAS(problems_of("apiVersion: v1\nkind: \"\\e[31mX\"\nmetadata: {name: x}\n"),
@@ -727,6 +779,9 @@ int main(void)
 	TEST(the_label_of_an_applyset_is_refused);
 	TEST(all_that_is_wrong_is_told_in_one_pass_in_order);
 	TEST(problems_past_the_limit_are_counted);
+	TEST(texts_of_problems_past_the_limit_are_counted);
+	TEST(kinds_past_the_limit_are_refused);
+	TEST(a_document_whose_tree_is_too_large_is_refused);
 	TEST(texts_of_strangers_are_made_fit_to_show);
 	TEST(problems_have_a_json_form);
 	TEST(what_is_the_servers_to_write_is_taken_away);

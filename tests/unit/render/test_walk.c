@@ -152,8 +152,11 @@ static void all_files_together_are_limited(void)
 		{NULL},
 	};
 
-	CHECK_STR(problems_of(files),
-		  "more than 33554432 bytes of manifests below the path: split the source\n");
+	char limit[64];
+
+	_Static_assert(LP_SOURCE_BYTES == 8 * LP_FILE_BYTES, "eight files are just inside");
+	snprintf(limit, sizeof(limit), "more than %u bytes of manifests", LP_SOURCE_BYTES);
+	CHECK_HAS(problems_of(files), limit);
 	CHECK(fake.reads == 8);
 }
 
@@ -192,12 +195,19 @@ static void entries_are_limited(void)
 
 static void a_path_that_is_too_long_is_refused(void)
 {
-	char name[600];
+	char name[LP_ORIGIN_MAX + 1], limit[64];
 	const struct fake_file files[] = {{name, CM("x")}, {NULL}};
+	const struct tree tree = {&fake, fake_list, fake_read};
 
 	memset(name, 'a', sizeof(name));
-	snprintf(name + 507, sizeof(name) - 507, ".yaml");
-	CHECK_HAS(problems_of(files), "a.yaml: a path of more than 511 bytes; use shorter names");
+	snprintf(name + LP_ORIGIN_MAX - 6, 6, ".yaml");
+	fake = (struct fake){.files = files};
+	CHECK_OK(render_tree(&tree, ""));
+	CHECK(n_objects == 1);
+	snprintf(name + LP_ORIGIN_MAX - 6, 7, "a.yaml");
+	snprintf(limit, sizeof(limit), "a.yaml: a path of more than %d bytes; use shorter names",
+		 LP_ORIGIN_MAX - 1);
+	CHECK_HAS(problems_of(files), limit);
 }
 
 /* --- a folder on disk --- */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/trust/limits.h"
 #include "platform/text.h"
 #include "tests/unit/trust/fixture.h"
 
@@ -211,18 +212,32 @@ static void the_limits_hold_to_the_byte(void)
 		  "too-large");
 }
 
-static void at_most_32_unknown_headers_are_read(void)
+static void unknown_headers_are_limited(void)
 {
 	struct slice s = plain(TREE WHO);
 	char name[16];
 
-	for (int i = 0; i < 33; i++) {
+	for (int i = 0; i <= LP_COMMIT_HEADERS; i++) {
 		snprintf(name, sizeof(name), "h%d v\n", i);
 		s = insert(s, s.len, name);
-		if (i == 31)
+		if (i == LP_COMMIT_HEADERS - 1)
 			CHECK_OK(parse(insert(s, s.len, "\n")));
 	}
-	CHECK_CODE(parse(insert(s, s.len, "\n")), LP_LIMIT, "more than 32 headers");
+	snprintf(name, sizeof(name), "than %d headers", LP_COMMIT_HEADERS);
+	CHECK_CODE(parse(insert(s, s.len, "\n")), LP_LIMIT, name);
+}
+
+static void a_date_has_so_many_digits_and_no_more(void)
+{
+	char object[512];
+
+	for (int n = LP_DATE_DIGITS; n <= LP_DATE_DIGITS + 1; n++) {
+		snprintf(object, sizeof(object),
+			 TREE "author A <a@b> 1%0*d +0000\ncommitter C <c@d> 2 +0000\n\n", n - 1,
+			 0);
+		CHECK(parse(plain(object)) == (n == LP_DATE_DIGITS ? LP_OK : LP_REJECTED));
+	}
+	CHECK_HAS(err.msg, "line 2: expected \"author Name");
 }
 
 static void a_sha256_repository_has_its_own_verdict(void)
@@ -264,7 +279,8 @@ int main(void)
 	TEST(headers_out_of_place_are_malformed);
 	TEST(idents_of_another_shape_are_malformed);
 	TEST(the_limits_hold_to_the_byte);
-	TEST(at_most_32_unknown_headers_are_read);
+	TEST(unknown_headers_are_limited);
+	TEST(a_date_has_so_many_digits_and_no_more);
 	TEST(a_sha256_repository_has_its_own_verdict);
 	TEST(text_for_people_has_nothing_that_moves_a_cursor);
 	lp_signers_free(&signers);

@@ -226,6 +226,7 @@ static void a_fingerprint_is_spelled_as_ssh_keygen_spells_it(void)
 				  &blob, &err));
 	CHECK_STR(lp_ssh_fingerprint(LP_SLICE_OF(&blob), text),
 		  "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU");
+	CHECK(strlen(text) == LP_FINGERPRINT_TEXT - 1); /* as every other one */
 }
 
 /* Every bit of every kind of commit: what is accepted has the payload it had before. */
