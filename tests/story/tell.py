@@ -9,7 +9,7 @@ loopback, makes a key and a site repository, and pushes signed commits:
   push and a stranger's are refused; with the Git server stopped the site is rolled back;
   limpet is killed and a namespace deleted, and everything comes back from the device.
 
-The first run builds for about 12 minutes on two cores (the control plane is most of it),
+The first run builds for about 15 minutes on two cores (the control plane is most of it),
 and keeps that in the cache; later runs take about a minute.
 """
 
