@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define OBJECT_WAIT_MS 30000 /* the longest between two tries of one object */
+
 /* What a phase sends, in the order in which they are passed through. */
 static const struct {
 	const char *name;
@@ -244,11 +246,15 @@ int64_t lp_plan_wake_ms(const struct plan *plan)
 
 /* --- what came of it --- */
 
-/* Whether it is the server that is not ready, and not the object. */
+/*
+ * Whether it is the server that is not ready, and not the object. A 500 or 504 is about the object:
+ * a webhook that does not answer, or a server that cannot cope with it, may last for ever, and the
+ * others need not wait for it.
+ */
 static bool is_away(const struct event *event)
 {
 	return event->status == 0 || event->status == 401 || event->status == 429 ||
-	       event->status >= 500;
+	       event->status == 503;
 }
 
 static void count_failure(struct plan *plan, const struct plan_item *item,
@@ -284,10 +290,22 @@ static void count_success(struct plan *plan, const struct event *event)
 		++*counts[event->outcome];
 }
 
+/* How long to leave the server, or the object, alone. */
+static int64_t wait_ms(const struct plan_item *item, const struct event *event)
+{
+	int64_t ms = event->retry_after_ms > 0 ? event->retry_after_ms : 0;
+
+	if (is_away(event))
+		return ms;
+	if (event->status >= 500)
+		ms <<= item->tries < 4 ? item->tries : 4;
+	return ms < OBJECT_WAIT_MS ? ms : OBJECT_WAIT_MS; /* its stage waits for it */
+}
+
 static void put_off(struct plan *plan, struct plan_item *item, const struct event *event,
 		    int64_t now_ms)
 {
-	int64_t until_ms = now_ms + (event->retry_after_ms > 0 ? event->retry_after_ms : 0);
+	int64_t until_ms = now_ms + wait_ms(item, event);
 
 	item->state = ITEM_AGAIN;
 	item->not_before_ms = until_ms;
@@ -333,13 +351,13 @@ enum plan_verdict lp_plan_event(struct plan *plan, const struct event *event, in
 		return PLAN_STRANGE;
 	*ret_kind = item->kind;
 	*ret_object = object_of(item);
+	if (!is_away(event))
+		plan->away = false;
 	if (event->kind == EVENT_RETRY &&
 	    (is_away(event) || item->tries + 1 < plan->policy.tries)) {
 		put_off(plan, item, event, now_ms);
 		return PLAN_AGAIN;
 	}
-	if (!is_away(event))
-		plan->away = false;
 	if (event->kind == EVENT_DONE)
 		return take_done(plan, item, event);
 	item->state = ITEM_FREE;

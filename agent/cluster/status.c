@@ -127,6 +127,17 @@ static bool is_bad_manifest(const struct status *status)
 	return says(status, texts);
 }
 
+/* 500, though nothing can be stored at all: the words of etcd, and of kine in its place. */
+static bool is_storage(const struct status *status)
+{
+	static const char *const texts[] = {
+		"etcdserver: ",    "database is locked", "disk I/O error",         "disk is full",
+		"rpc error: code", "transport: ",        "the database system is", NULL,
+	};
+	static const char *const webhook[] = {"failed calling webhook", NULL};
+	return says(status, texts) && !says(status, webhook);
+}
+
 static bool is_terminating(const struct status *status)
 {
 	return strcmp(status->cause, "NamespaceTerminating") == 0 ||
@@ -218,5 +229,7 @@ void lp_status_judge(const struct status *status, const struct step *step, int64
 			failed(event, LP_REJECTED, NULL);
 		else
 			retry(event, LP_TRANSIENT, -1);
+		if (event->kind == EVENT_RETRY && is_storage(status))
+			event->status = 503; /* which it is for all objects */
 	}
 }

@@ -116,6 +116,12 @@ static struct event answer(const struct step *step)
 		event.status = 403;
 		event.retry_after_ms = 500;
 	}
+	if (says(step, "error") || says(step, "timeout")) {
+		event.kind = EVENT_RETRY;
+		event.code = LP_TRANSIENT;
+		event.status = says(step, "error") ? 500 : 504;
+		event.retry_after_ms = 500;
+	}
 	return event;
 }
 
@@ -216,6 +222,10 @@ static const struct {
 	{"apply:till=unknown", "parent apply:sa apply:till", "an object's kind is not known", 1, 0},
 	{"apply:sa=refused", "parent apply:sa apply:till", "an object was not applied", 0, 1},
 	{"apply:sa=busy", "parent apply:sa apply:till later apply:sa later apply:sa",
+	 "an object was not applied", 0, 1},
+	{"apply:sa=error", "parent apply:sa apply:till later apply:sa later apply:sa",
+	 "an object was not applied", 0, 1},
+	{"apply:till=timeout", "parent apply:sa apply:till later apply:till later apply:till",
 	 "an object was not applied", 0, 1},
 };
 
@@ -358,6 +368,46 @@ static void an_object_that_is_not_ready_does_not_hold_up_the_others(void)
 	CHECK_STR(lp_buf_text(&told), "parent apply:a apply:b apply:c later apply:a apply:h");
 }
 
+static void an_error_of_the_server_about_one_object_does_not_hold_up_later_stages(void)
+{
+	start(&(struct world){.desired = {"NS:n", "a", "b", "HOOK:h"},
+			      .removed = {"old"},
+			      .answers = "apply:n=error apply:a=error"});
+	CHECK(run(1000) == PLAN_END);
+	CHECK_STR(lp_buf_text(&told), "parent apply:n later apply:n later apply:n "
+				      "apply:a apply:b later apply:a later apply:a apply:h");
+	CHECK(plan.result.refused == 2 && plan.result.created == 2 && !plan.result.complete);
+	CHECK(!plan.away);
+}
+
+static void tries_of_one_object_take_longer_each_time_but_never_for_ever(void)
+{
+	struct event event = {.kind = EVENT_RETRY, .status = 500, .retry_after_ms = 250};
+	const struct plan_object *object;
+	enum plan_answer what;
+	enum step_kind kind;
+	struct step step;
+
+	policy.tries = 9;
+	start(&(struct world){.desired = {"a"}});
+	policy.tries = 3;
+	run(2); /* kinds, parent */
+	lp_plan_event(&plan, &(struct event){.id = 2}, now_ms, &kind, &object);
+	for (int64_t wait_ms = 250; wait_ms <= 2000; wait_ms *= 2) {
+		CHECK_OK(lp_plan_next(&plan, now_ms, &what, &step, &object, &err));
+		CHECK(what == PLAN_STEP);
+		event.id = step.id;
+		CHECK(lp_plan_event(&plan, &event, now_ms, &kind, &object) == PLAN_AGAIN);
+		CHECK(lp_plan_wake_ms(&plan) == now_ms + wait_ms);
+		now_ms += wait_ms;
+	}
+	CHECK_OK(lp_plan_next(&plan, now_ms, &what, &step, &object, &err));
+	event.id = step.id;
+	event.retry_after_ms = 86400000;
+	CHECK(lp_plan_event(&plan, &event, now_ms, &kind, &object) == PLAN_AGAIN);
+	CHECK(lp_plan_wake_ms(&plan) == now_ms + 30000);
+}
+
 static void an_event_of_a_step_that_is_not_under_way_is_ignored(void)
 {
 	struct event event = {.id = 99, .kind = EVENT_DONE};
@@ -425,6 +475,8 @@ int main(void)
 	TEST(a_server_that_is_away_is_waited_for_however_long_it_takes);
 	TEST(the_longest_time_that_the_server_asks_for_is_waited);
 	TEST(an_object_that_is_not_ready_does_not_hold_up_the_others);
+	TEST(an_error_of_the_server_about_one_object_does_not_hold_up_later_stages);
+	TEST(tries_of_one_object_take_longer_each_time_but_never_for_ever);
 	TEST(an_event_of_a_step_that_is_not_under_way_is_ignored);
 	TEST(an_error_of_the_store_is_passed_on);
 	TEST(every_plan_ends_whatever_the_server_does);

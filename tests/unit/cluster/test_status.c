@@ -69,6 +69,29 @@ static const struct {
 	{302, "", EVENT_FAILED, LP_REJECTED, "HTTP status 302"},
 };
 
+static void a_storage_that_gives_up_is_no_fault_of_the_object(void)
+{
+	static const char *const bodies[] = {
+		STATUS("", "etcdserver: leader changed", ""),
+		STATUS("", "rpc error: code = Unknown desc = database is locked", ""),
+		STATUS("", "database or disk is full", ""),
+	};
+
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		struct event e = judge(500, bodies[i], STEP_APPLY);
+		CHECK(e.kind == EVENT_RETRY && e.status == 503);
+	}
+	struct event e = judge(500,
+			       STATUS("InternalError",
+				      "Internal error occurred: failed calling webhook \\\"w\\\": "
+				      "transport: etcdserver: no leader",
+				      ""),
+			       STEP_APPLY);
+	CHECK(e.kind == EVENT_RETRY && e.status == 500);
+	e = judge(500, STATUS("", "etcdserver: request is too large", ""), STEP_APPLY);
+	CHECK(e.kind == EVENT_FAILED && e.status == 500);
+}
+
 static void every_answer_has_its_verdict(void)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -166,6 +189,7 @@ static void only_a_404_about_no_object_means_an_unknown_kind(void)
 int main(void)
 {
 	TEST(every_answer_has_its_verdict);
+	TEST(a_storage_that_gives_up_is_no_fault_of_the_object);
 	TEST(a_plain_mistake_is_not_told_to_be_immutable);
 	TEST(causes_that_the_message_leaves_out_are_told);
 	TEST(a_long_message_loses_its_middle);
