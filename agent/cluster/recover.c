@@ -91,8 +91,13 @@ static void go_on(struct job *job)
 		lp_job_later(job, DRAIN_MS, go_on);
 		return;
 	}
-	lp_skim_str(lp_skim_at(LP_SLICE_OF(&job->answer), "metadata", "continue", NULL), more,
-		    sizeof(more));
+	struct slice token = lp_skim_at(LP_SLICE_OF(&job->answer), "metadata", "continue", NULL);
+	if (!lp_skim_str(token, more, sizeof(more)) && lp_skim_raw(token).len) {
+		lp_job_failed(job, LP_LIMIT,
+			      "a list of %s goes on behind a token of more than %u bytes",
+			      job->listing, LP_CONTINUE_BYTES - 1);
+		return;
+	}
 	lp_buf_free(&job->answer);
 	if (more[0] && kind)
 		ask_page(job, kind, more);

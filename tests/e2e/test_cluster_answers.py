@@ -11,6 +11,7 @@ import pytest
 
 from support.clusterrole import ClusterRole
 from support.kubeconfig import write_kubeconfig
+from support.limits import limit
 
 VERBS = ["create", "delete", "get", "list", "patch", "watch"]
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap",
@@ -50,6 +51,7 @@ class FakeApi:
     def __init__(self, folder):
         self.answers = dict(NEW)
         self.requests = []
+        self.targets = []       # of all requests, with their queries
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -61,6 +63,7 @@ class FakeApi:
                 """Whatever the method."""
                 length = int(self.headers.get("Content-Length", 0))
                 body = self.rfile.read(length)
+                fake.targets.append(self.path)
                 fake.reply(self, self.path.partition("?")[0], body)
 
             do_GET = do_PATCH = do_DELETE = answer
@@ -182,9 +185,12 @@ def test_what_is_no_discovery_is_told(fake, role, answer, code):
 
 
 def test_a_discovery_without_end_is_cut_off(fake, role):
-    fake.answers["/apis"] = b" " * (9 << 20)
+    fake.answers["/apis"] = b" " * (limit("LP_DISCOVERY_BYTES") + 1)
     event = role.connect()
     assert (event["event"], event["code"]) == ("failed", "limit"), event
+    document = json.dumps(NEW["/apis"]).encode()
+    fake.answers["/apis"] = document + b" " * (limit("LP_DISCOVERY_BYTES") - len(document))
+    assert role.connect()["event"] == "done"
 
 
 def test_unknown_kinds_ask_again_only_once_in_a_while(fake, role):
@@ -270,6 +276,17 @@ def test_an_answer_without_end_is_cut_off_and_costs_no_memory(fake, role):
     assert peak < 64 * 1024, f"{peak} KiB"
 
 
+def test_an_answer_is_read_up_to_its_limit(fake, role):
+    role.connect()
+    answer = json.dumps(APPLIED).encode()
+    padding = b" " * (limit("LP_ANSWER_BYTES") - len(answer))
+    fake.answers[PATH] = answer + padding
+    assert role.apply(CONFIG_MAP)["event"] == "done"
+    fake.answers[PATH] = answer + padding + b" "
+    event = role.apply(CONFIG_MAP)
+    assert (event["event"], event["code"]) == ("failed", "limit"), event
+
+
 def test_an_endpoint_that_vanishes_is_looked_for_once(fake, role):
     role.connect()
     event = role.apply(CONFIG_MAP)
@@ -312,6 +329,50 @@ def test_a_page_whose_token_is_too_old_begins_the_kind_again(fake, role):
     event = role.step("recover")
     assert event["event"] == "done", event
     assert [e["key"]["name"] for e in event["told"]] == ["c1", "c1", "c2"]
+
+
+PARENT = {"metadata": {"name": "limpet-site", "uid": "p", "annotations": {
+    "applyset.kubernetes.io/tooling": "limpet/v0.0.1",
+    "applyset.kubernetes.io/contains-group-kinds": "ConfigMap"}}}
+
+
+@pytest.fixture
+def listed(fake, role):
+    """Recovers from these pages of ConfigMaps."""
+    role.connect()
+    fake.answers["/api/v1/namespaces/limpet-system/configmaps/limpet-site"] = PARENT
+
+    def recover(*pages):
+        left = list(pages)
+        fake.answers["/api/v1/configmaps"] = lambda asked: left.pop(0)
+        return role.step("recover")
+    return recover
+
+
+LAST = {"metadata": {}, "items": [{"metadata": {
+    "name": "c", "namespace": "shop", "uid": "u", "managedFields": [OURS]}}]}
+
+
+def test_a_list_is_read_in_pages_of_so_many_objects(fake, listed):
+    event = listed(LAST)
+    assert [e["key"]["name"] for e in event["told"]] == ["c"], event
+    assert f"?limit={limit('LP_PAGE_OBJECTS')}&" in fake.targets[-1]
+
+
+@pytest.mark.parametrize("more, code", [(0, "ok"), (1, "limit")])
+def test_a_page_is_read_up_to_its_limit(listed, more, code):
+    page = json.dumps(LAST).encode()
+    event = listed(page + b" " * (limit("LP_PAGE_BYTES") + more - len(page)))
+    assert (event["event"], event["code"]) == ("failed" if more else "done", code), event
+
+
+@pytest.mark.parametrize("more, code", [(-1, "ok"), (0, "limit")])
+def test_a_token_that_is_too_long_never_ends_a_list_early(listed, more, code):
+    most = limit("LP_CONTINUE_BYTES")       # with its NUL
+    event = listed({"metadata": {"continue": "x" * (most + more)}, "items": []}, LAST)
+    assert (event["event"], event["code"]) == ("failed" if code == "limit" else "done", code), event
+    assert [e["key"]["name"] for e in event["told"]] == ([] if code == "limit" else ["c"])
+    assert code == "ok" or f"more than {most - 1} bytes" in event["message"]
 
 
 def test_a_list_whose_pages_never_end_is_given_up(fake, role):
