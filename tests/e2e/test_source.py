@@ -11,6 +11,7 @@ import pytest
 
 from support.fetchrole import CountingProxy, FetchRole
 from support.gitserver import GitServer
+from support.limits import limit
 from support.siterepo import SiteRepo
 
 KEPT_BYTES, NEW_BYTES = 1000, 2500
@@ -176,7 +177,7 @@ def test_an_ancestry_past_the_bound_is_cut_at_the_head_of_its_pack(origin):
     origin.role.sync()
     tree = origin.repo.git("rev-parse", "HEAD^{tree}")
     stream = "".join(f"commit refs/heads/long\ncommitter a <a@b> {n} +0000\ndata 1\nx\n"
-                     + ("M 040000 " + tree + " \n" if n == 1 else "") for n in range(1, 20500))
+                     + ("M 040000 " + tree + " \n" if n == 1 else "") for n in range(1, limit("LP_ANCESTRY_COMMITS") + 500))
     origin.remote.git("fast-import", "--quiet", input=stream.encode())
     long = origin.remote.tip("long")
     origin.remote.set_branch("site/demo", long)
@@ -522,8 +523,9 @@ def test_a_pack_of_too_many_bytes_is_refused_at_the_limit(origin):
 
 
 def test_a_blob_that_inflates_past_its_limit_is_refused_before_it_is_stored(origin):
-    origin.repo.publish({"bomb.yaml": b"\0" * (9 << 20)})
-    too_large(origin, "bytes of one object", "8388608 are allowed")
+    most = limit("LP_BLOB_BYTES")
+    origin.repo.publish({"bomb.yaml": b"\0" * (most + 1)})
+    too_large(origin, str(most + 1), f"{most} are allowed")
 
 
 def git_answer(kind, body):
@@ -536,34 +538,63 @@ def pkt(text):
     return f"{len(text) + 5:04x}{text}\n".encode()
 
 
-def test_an_answer_with_refs_without_end_is_left(origin):
-    refs = b"".join(pkt(f"{n:040x} refs/heads/site/demo{n}") for n in range(80_000))
-    listener, url = web_page(git_answer("result", refs + b"0000"))
+def lines_of(size, start, first=b"", last=b"0000"):
+    """Lines that begin with start, between first and last: `size` bytes all in all."""
+    left = size - len(first) - len(last)
+    sizes = [1000] * (left // 1000 - 1)
+    sizes.append(left - sum(sizes))
+    return first + b"".join(pkt(start + "x" * (n - 5 - len(start))) for n in sizes) + last
+
+
+@pytest.mark.parametrize("more, code, word", [(0, "not-found", "has no branch"), (1, "limit", "bytes")])
+def test_an_answer_with_refs_without_end_is_left(origin, more, code, word):
+    most = limit("LP_REFS_BYTES")
+    refs = lines_of(most + more, "0" * 40 + " refs/heads/site/demo")
+    listener, url = web_page(git_answer("result", refs))
     with listener:
-        refused(origin, "limit", "4194304 bytes", url=f"{url}/a.git", ca_file="")
+        refused(origin, code, f"{most} {word}" if more else word, url=f"{url}/a.git", ca_file="")
 
 
-def test_capabilities_without_end_are_left_and_the_first_error_stands(origin):
-    lines = pkt("version 2") + b"".join(pkt(f"x{n}") for n in range(10_000)) + b"0000"
+@pytest.mark.parametrize("more, code, word", [
+    (0, "rejected", "unsupported-format"), (1, "transient", "cut short")])
+def test_capabilities_without_end_are_left_and_the_first_error_stands(origin, more, code, word):
+    lines = lines_of(limit("LP_CAPABILITY_BYTES") + more, "x", pkt("version 2"),
+                     pkt("object-format=sha256") + b"0000")
     listener, url = web_page(git_answer("result", b""), git_answer("advertisement", lines))
     with listener:
-        refused(origin, "transient", "cut short", url=f"{url}/a.git", ca_file="")
+        refused(origin, code, word, url=f"{url}/a.git", ca_file="")
 
 
-def test_a_credentials_file_of_more_than_4_kib_is_refused(origin):
-    origin.role.credentials.write_text("limpet:" + "x" * 4096)
-    refused(origin, "config", str(origin.role.credentials))
+@pytest.mark.parametrize("more, word", [(0, "401"), (1, "more than")])
+def test_a_credentials_file_past_its_limit_is_refused(origin, more, word):
+    origin.write(1)
+    login = "limpet:"
+    origin.role.credentials.write_text(login + "x" * (limit("LP_CREDENTIAL_FILE") + more - len(login)))
+    refused(origin, "config", str(origin.role.credentials), word)
 
 
-def test_a_store_of_more_than_20_packs_is_replaced(origin):
+@pytest.mark.parametrize("more, packs", [(0, 2), (1, 1)])
+def test_a_store_of_too_many_bytes_is_replaced(origin, more, packs):
+    origin.write(5)
+    origin.role.sync()
+    left = limit("LP_STORE_BYTES") + more - origin.role.size()["bytes"]
+    with open(origin.role.objects / "store" / "left.pack", "wb") as file:
+        file.truncate(left)     # a hole: it takes no room on the disk
+    tip = origin.change("v: 1\n")
+    origin.repo.push()
+    origin.role.sync()
+    assert origin.role.size()["packs"] == packs and tip_is_whole(origin, tip)
+
+
+def test_a_store_of_too_many_packs_is_replaced(origin):
     origin.write(5)
     origin.role.sync()
     store = origin.role.objects / "store"
     pair = list(store.iterdir())
-    for n in range(20):
+    for n in range(limit("LP_STORE_PACKS")):
         for file in pair:
             (store / f"pack-{n:040x}{file.suffix}").write_bytes(file.read_bytes())
-    assert origin.role.size()["packs"] == 21
+    assert origin.role.size()["packs"] == limit("LP_STORE_PACKS") + 1
     tip = origin.change("v: 1\n")
     origin.repo.push()
     origin.role.sync()
@@ -574,14 +605,14 @@ def test_an_ancestry_of_too_many_bytes_is_cut(origin):
     origin.write(3)
     origin.role.sync()
     for _ in range(3):
-        origin.repo.publish({"big.bin": os.urandom(6_000_000)})
+        origin.repo.publish({"big.bin": os.urandom(limit("LP_ANCESTRY_BYTES") // 3 + 1)})
     tip = origin.repo.publish({"big.bin": b"small\n"})
     fetched = origin.role.fetch()
     assert fetched["code"] == "ok" and not fetched["ancestry"]
     assert tip_is_whole(origin, tip, fetched["quarantine"])
 
 
-def test_a_tree_object_of_more_than_4_mib_is_not_read(origin):
+def test_a_tree_object_past_its_limit_is_not_read(origin):
     origin.write(1)
     blob = bytes.fromhex(origin.remote.plant("blob", b"hello\n"))
     tree = origin.remote.plant("tree", b"".join(
@@ -591,7 +622,7 @@ def test_a_tree_object_of_more_than_4_mib_is_not_read(origin):
     origin.remote.set_branch("site/demo", commit)
     fetched = origin.role.fetch()
     files = origin.role.files(commit, fetched["quarantine"])
-    assert files["code"] == "limit" and "4194304" in files["message"]
+    assert files["code"] == "limit" and str(limit("LP_TREE_BYTES")) in files["message"]
 
 
 def test_a_branch_that_points_at_no_commit_is_malformed(origin):
