@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,21 @@ enum lp_code lp_file_write(const char *path, const void *data, size_t n, unsigne
 	return lp_dir_sync(folder, err);
 }
 
+static enum lp_code is_ours(const char *path, uid_t owner, struct err *err)
+{
+	char name[64];
+
+	if (owner == geteuid())
+		return LP_OK;
+	const struct passwd *user = getpwuid(owner);
+	if (user)
+		snprintf(name, sizeof(name), "%s", user->pw_name);
+	else
+		snprintf(name, sizeof(name), "#%u", (unsigned)owner);
+	return lp_err_set(err, LP_CONFIG, "%s belongs to user %s: do this as that user, sudo -u %s",
+			  path, name, name);
+}
+
 enum lp_code lp_dir_make(const char *path, struct err *err)
 {
 	char part[LP_PATH_MAX];
@@ -153,7 +169,7 @@ enum lp_code lp_dir_make(const char *path, struct err *err)
 	}
 	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
 		return lp_err_os(err, LP_CONFIG, ENOTDIR, "make the folder %s", path);
-	return LP_OK;
+	return is_ours(path, st.st_uid, err);
 }
 
 enum lp_code lp_dir_sync(const char *path, struct err *err)

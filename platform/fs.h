@@ -45,7 +45,10 @@ LP_CHECKED enum lp_code lp_file_read(const char *path, struct buf *b, struct err
 LP_CHECKED enum lp_code lp_file_write(const char *path, const void *data, size_t n, unsigned mode,
 				      struct err *err);
 
-/* Makes a folder and its parents (mode 0700 for the ones made). LP_CONFIG when it cannot. */
+/*
+ * Makes a folder and its parents (mode 0700 for the ones made). LP_CONFIG when it cannot, and when
+ * the folder is another user's: what we write there would be closed to its owner, or to us.
+ */
 LP_CHECKED enum lp_code lp_dir_make(const char *path, struct err *err);
 
 /* fsync of a folder, so that renames in it are durable. */

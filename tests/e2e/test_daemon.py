@@ -146,6 +146,20 @@ def test_sigterm_in_the_middle_of_an_apply_ends_cleanly(site, number):
     assert is_applied(site.limpet.status(), first) and site.missing(keys(files)) == []
 
 
+def test_a_sync_that_is_interrupted_does_not_say_that_it_is_done(site):
+    first = site.repo.publish({**small(site), **big(site)})
+    sync = site.limpet.begin("sync", "-o", "json")
+    wait_until(lambda: site.get("Namespace", site.namespace), "the apply to begin", 30, 0.005)
+
+    sync.signal(signal.SIGTERM)
+
+    assert sync.wait(20) == 2
+    assert '"exit": 2' in sync.log_text() and "interrupted" in sync.log_text()
+    assert not is_applied(site.limpet.status(), first)
+    site.limpet.ok("sync")
+    assert is_applied(site.limpet.status(), first)
+
+
 # --- systemd ----------------------------------------------------------------------------------
 
 
@@ -396,6 +410,17 @@ def service(site_on_own_cluster, open_folder, monkeypatch):
     site.limpet = limpet
     yield site
     limpet.close()
+
+
+@pytest.mark.parametrize("words", [("sync",), ("rollback",), ("suspend",), ("run",)],
+                         ids=lambda words: words[0])
+def test_root_is_sent_to_the_user_whose_state_it_is(service, monkeypatch, open_folder, words):
+    site = service
+    site.repo.publish(small(site))
+    monkeypatch.setenv("LIMPET_BIN", str(open_folder / "limpet"))
+    result = site.limpet.run(*words)
+    assert result.code == 2 and "belongs to user" in result.err and "sudo -u" in result.err
+    assert list(site.limpet.state_dir.iterdir()) == []
 
 
 def make_account(site, name):

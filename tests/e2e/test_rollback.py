@@ -130,6 +130,24 @@ def test_rollback_works_without_a_daemon_and_pins(two_revisions):
     assert source(site.limpet.status())["pinned"]["commit"] == site.first
 
 
+def test_rollback_of_a_revision_that_could_not_be_applied_goes_to_the_last_that_was(
+        site_on_own_cluster):
+    site = site_on_own_cluster
+    for number in "12":
+        applied = site.repo.publish(small_site(site.prefix, version=number), f"Version {number}")
+        site.limpet.ok("sync")
+    third = site.repo.publish(small_site(site.prefix, version="3"), "Version 3")
+    site.cluster.stop_apiserver(hard=True)
+    assert site.limpet.run("sync").code == 2
+    assert source(site.limpet.status())["desired"]["commit"] == third
+    site.cluster.start_apiserver()
+
+    site.limpet.ok("rollback")
+
+    assert version(site) == "2" and is_applied(site.limpet.status(), applied)
+    assert source(site.limpet.status())["pinned"]["commit"] == applied
+
+
 @pytest.mark.parametrize("daemon", [True, False], ids=["daemon", "no-daemon"])
 def test_an_unknown_revision_is_an_error_and_nothing_changes(two_revisions, daemon):
     site = two_revisions

@@ -119,6 +119,11 @@ class Limpet:
                    env={**self._env, **(env or {})})
         return Result(done.returncode, done.stdout, done.stderr)
 
+    def begin(self, *words):
+        """Begins a subcommand in the background: a Process whose log has all that it prints."""
+        return spawn([*binary(), words[0], "--config", self.config_file, *words[1:]],
+                     name=words[0], folder=self.folder, env=self._env)
+
     def ok(self, *words, **options):
         """Runs a subcommand that must succeed."""
         result = self.run(*words, **options)
