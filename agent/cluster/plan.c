@@ -233,13 +233,15 @@ int64_t lp_plan_wake_ms(const struct plan *plan)
 {
 	int64_t wake_ms = INT64_MAX;
 
+	if (count_items(plan, ITEM_SENT) >= plan->policy.in_flight)
+		return wake_ms; /* an event must come first */
 	for (size_t i = 0; i < LP_PLAN_ITEMS; i++) {
 		const struct plan_item *item = &plan->items[i];
 		if (item->state == ITEM_AGAIN && item->not_before_ms < wake_ms)
 			wake_ms = item->not_before_ms;
 	}
-	/* while the server is away nothing goes before that; nothing under way: only time helps */
-	if (plan->away && (wake_ms < plan->not_before_ms || is_idle(plan)))
+	/* nothing goes before that, also when the server has answered since */
+	if (wake_ms < plan->not_before_ms)
 		wake_ms = plan->not_before_ms;
 	return wake_ms;
 }

@@ -300,6 +300,9 @@ static void set_wake(struct source_run *run)
 	struct applying *a = run->applying;
 	int64_t wake_ms = lp_plan_wake_ms(&a->plan);
 
+	/* A server that asks for a day of rest must not hold up the polls of that day. */
+	if (a->since_ms && wake_ms > a->since_ms + AWAY_MS)
+		wake_ms = a->since_ms + AWAY_MS + 1;
 	if (wake_ms != INT64_MAX)
 		lp_loop_timer_set(run->super->loop, &a->wake, wake_ms);
 }

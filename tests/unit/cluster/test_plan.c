@@ -359,6 +359,46 @@ static void the_longest_time_that_the_server_asks_for_is_waited(void)
 	CHECK(lp_plan_wake_ms(&plan) == now_ms + 9000);
 }
 
+/* A wake-up at which nothing can be done would be followed by the next one at once. */
+static void nothing_is_woken_up_for_before_something_can_be_sent(void)
+{
+	struct event event = {.kind = EVENT_RETRY, .retry_after_ms = 1000};
+	const struct plan_object *object;
+	enum plan_answer what;
+	enum step_kind kind;
+	struct step step[3];
+
+	policy.in_flight = 3;
+	start(&(struct world){.desired = {"a", "b", "c", "d", "e", "f"}});
+	run(2); /* kinds, parent */
+	lp_plan_event(&plan, &(struct event){.id = 2}, now_ms, &kind, &object);
+	for (int i = 0; i < 3; i++)
+		CHECK_OK(lp_plan_next(&plan, now_ms, &what, &step[i], &object, &err));
+	event.id = step[0].id;
+	event.status = 409;
+	CHECK(lp_plan_event(&plan, &event, now_ms, &kind, &object) == PLAN_AGAIN);
+	CHECK(lp_plan_wake_ms(&plan) == now_ms + 1000);
+	event.id = step[1].id;
+	event.status = 503;
+	event.retry_after_ms = 30000;
+	CHECK(lp_plan_event(&plan, &event, now_ms, &kind, &object) == PLAN_AGAIN);
+	event = (struct event){.id = step[2].id, .kind = EVENT_DONE, .status = 200};
+	CHECK(lp_plan_event(&plan, &event, now_ms, &kind, &object) == PLAN_SETTLED);
+	CHECK(!plan.away && lp_plan_wake_ms(&plan) == now_ms + 30000);
+	now_ms += 30000;
+	for (int i = 0; i < 3; i++) {
+		CHECK_OK(lp_plan_next(&plan, now_ms, &what, &step[i], &object, &err));
+		CHECK(what == PLAN_STEP);
+	}
+	/* one more is put off, and its place goes to another: it is due, and there is no room */
+	event = (struct event){.id = step[0].id, .kind = EVENT_RETRY, .status = 409};
+	CHECK(lp_plan_event(&plan, &event, now_ms, &kind, &object) == PLAN_AGAIN);
+	plan.items[0].not_before_ms = now_ms + 1;
+	CHECK_OK(lp_plan_next(&plan, now_ms, &what, &step[0], &object, &err));
+	CHECK(what == PLAN_STEP && lp_plan_wake_ms(&plan) == INT64_MAX);
+	policy.in_flight = 2;
+}
+
 static void an_object_that_is_not_ready_does_not_hold_up_the_others(void)
 {
 	policy.tries = 2;
@@ -474,6 +514,7 @@ int main(void)
 	TEST(without_its_parent_nothing_is_applied);
 	TEST(a_server_that_is_away_is_waited_for_however_long_it_takes);
 	TEST(the_longest_time_that_the_server_asks_for_is_waited);
+	TEST(nothing_is_woken_up_for_before_something_can_be_sent);
 	TEST(an_object_that_is_not_ready_does_not_hold_up_the_others);
 	TEST(an_error_of_the_server_about_one_object_does_not_hold_up_later_stages);
 	TEST(tries_of_one_object_take_longer_each_time_but_never_for_ever);

@@ -98,6 +98,12 @@ static void do_step(const struct step *step)
 		event.outcome = OUTCOME_CREATED;
 		snprintf(event.uid, sizeof(event.uid), "uid-of-%.40s", step->key.name);
 	}
+	if (step->kind == STEP_APPLY && is_part("rest")) {
+		event.kind = EVENT_RETRY;
+		event.status = 429;
+		event.retry_after_ms = 86400000;
+		snprintf(event.message, sizeof(event.message), "come back tomorrow");
+	}
 	if (step->kind == STEP_APPLY && is_part("away")) {
 		if (strcmp(step->key.name, "object-0") != 0)
 			return; /* its answer is to come late */
@@ -178,9 +184,17 @@ static void later(void (*what)(void *ctx))
 	lp_loop_timer_set(super.loop, &soon, lp_boot_ms() + 100);
 }
 
+static void nothing(void *ctx)
+{
+	(void)ctx;
+}
+
+/* What is due by then fires. */
 static void half_a_minute_passes(void *ctx)
 {
 	(void)ctx;
+	soon = (struct timer){.fire = nothing};
+	lp_loop_timer_set(super.loop, &soon, 0); /* the kernel's clock does not move */
 	ahead_s += 30;
 }
 
@@ -208,6 +222,15 @@ static void steps_under_way_end_with_the_plan_that_sent_them(void)
 	CHECK_HAS(run->outcome.text, "the API server: connection refused");
 	CHECK(run->outcome.exit == 2 && run->incomplete);
 	CHECK(!super.cluster.link.up);
+}
+
+static void a_server_that_wants_to_rest_for_a_day_holds_nothing_up(void)
+{
+	start_with(5);
+	later(half_a_minute_passes);
+	apply("rest");
+	CHECK_HAS(run->outcome.text, "the API server: come back tomorrow");
+	CHECK(run->outcome.exit == 2);
 }
 
 static void no_step_has_the_number_of_an_earlier_one(void)
@@ -312,8 +335,10 @@ int main(int argc, char **argv)
 	if (lp_role_enter(argc, argv, &name, &channel, &err) == LP_OK && name)
 		return serve();
 	lp_log_setup(LOG_LEVEL_ERROR, "");
+	alarm(60); /* an apply that does not end */
 	TEST(a_revision_is_applied);
 	TEST(steps_under_way_end_with_the_plan_that_sent_them);
+	TEST(a_server_that_wants_to_rest_for_a_day_holds_nothing_up);
 	TEST(no_step_has_the_number_of_an_earlier_one);
 	TEST(what_carries_our_label_is_in_the_inventory_before_anything_is_applied);
 	TEST(half_a_recovery_is_none_and_is_begun_again);
