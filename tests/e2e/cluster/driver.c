@@ -5,39 +5,16 @@
  *
  *	driver KUBECONFIG CONTEXT NAMESPACE CONCURRENCY REQUEST_MS
  */
+#include "tests/e2e/driver.h"
+
 #include "agent/cluster/role.h"
 #include "platform/buf.h"
-#include "platform/json.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#define LINE_BYTES  (8u * LP_MIB)
-#define TREE_BYTES  (32u * LP_MIB)
-#define DIE_IF(bad) die_if((bad), __LINE__)
-
-static struct err err;
-
-static void die_if(bool bad, int line)
-{
-	if (!bad)
-		return;
-	fprintf(stderr, "driver.c:%d: %s (%s)\n", line, err.msg, strerror(errno));
-	exit(2);
-}
-
-static void text_of(const struct jval *object, const char *key, char *to, size_t size)
-{
-	DIE_IF(lp_copy(to, size, lp_json_text(object, key), &err) != LP_OK);
-}
+#define LINE_BYTES (8u * LP_MIB)
+#define TREE_BYTES (32u * LP_MIB)
 
 static enum step_kind kind_of(const char *name)
 {
@@ -186,25 +163,6 @@ static void send_setup(char **argv, struct channel *ch)
 	DIE_IF(lp_channel_flush(ch, &err) != LP_OK);
 }
 
-static pid_t start_role(struct channel *ret)
-{
-	int ends[2];
-
-	DIE_IF(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0);
-	pid_t pid = fork();
-	DIE_IF(pid < 0);
-	if (pid == 0) {
-		LP_AUTO(lp_channel_close) struct channel ch;
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(ends[0]);
-		lp_channel_open(&ch, ends[1], LP_FRAME_MAX);
-		exit(lp_cluster_role(&ch));
-	}
-	close(ends[1]);
-	lp_channel_open(ret, ends[0], LP_FRAME_MAX);
-	return pid;
-}
-
 int main(int argc, char **argv)
 {
 	LP_AUTO(lp_channel_close) struct channel ch;
@@ -217,7 +175,7 @@ int main(int argc, char **argv)
 			"usage: driver KUBECONFIG CONTEXT NAMESPACE CONCURRENCY REQUEST_MS\n");
 		return 2;
 	}
-	pid_t pid = start_role(&ch);
+	pid_t pid = start_role(lp_cluster_role, &ch);
 	printf("{\"pid\":%d}\n", (int)pid);
 	fflush(stdout);
 	send_setup(argv, &ch);

@@ -10,43 +10,22 @@
  *	{"do":"walk", "objects":..., "quarantine":..., "from":..., "to":...}
  *	{"do":"files", "objects":..., "quarantine":..., "commit":...}
  */
+#include "tests/e2e/driver.h"
+
 #include "agent/source/ancestry.h"
 #include "agent/source/fetched.h"
 #include "agent/source/objects.h"
 #include "agent/source/role.h"
 #include "agent/source/tree_git.h"
 #include "platform/clock.h"
-#include "platform/json.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#define LINE_BYTES  (64u * LP_KIB)
-#define TREE_BYTES  (32u * LP_MIB)
-#define DIE_IF(bad) die_if((bad), __LINE__)
+#define LINE_BYTES (64u * LP_KIB)
+#define TREE_BYTES (32u * LP_MIB)
 
-static struct err err;
 static struct channel role = {.fd = -1};
 static pid_t role_pid;
-
-static void die_if(bool bad, int line)
-{
-	if (!bad)
-		return;
-	fprintf(stderr, "driver.c:%d: %s (%s)\n", line, err.msg, strerror(errno));
-	exit(2);
-}
-
-static void text_of(const struct jval *object, const char *key, char *to, size_t size)
-{
-	DIE_IF(lp_copy(to, size, lp_json_text(object, key), &err) != LP_OK);
-}
 
 static void oid_of(const struct jval *object, const char *key, struct oid *ret)
 {
@@ -85,23 +64,6 @@ static void put_code(struct answer *answer, enum lp_code code, const char *messa
 }
 
 /* --- the role --- */
-
-static void start_role(void)
-{
-	int ends[2];
-	DIE_IF(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0);
-	role_pid = fork();
-	DIE_IF(role_pid < 0);
-	if (role_pid == 0) {
-		LP_AUTO(lp_channel_close) struct channel ch;
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(ends[0]);
-		lp_channel_open(&ch, ends[1], LP_FRAME_MAX);
-		exit(lp_fetch_role(&ch));
-	}
-	close(ends[1]);
-	lp_channel_open(&role, ends[0], LP_FRAME_MAX);
-}
 
 static void send_request(const struct jval *command)
 {
@@ -160,7 +122,7 @@ static void fetch(const struct jval *command)
 	struct wire_reader frame;
 	bool more = true;
 	if (role.fd < 0)
-		start_role();
+		role_pid = start_role(lp_fetch_role, &role);
 	send_request(command);
 	while (more) {
 		struct answer answer = answer_new();
