@@ -294,6 +294,19 @@ def test_an_endpoint_that_vanishes_is_looked_for_once(fake, role):
     assert fake.count(PATH) == 2 and fake.count("/apis") == 2
 
 
+@pytest.mark.parametrize("more, code", [(0, "rejected"), (1, "limit")])
+def test_a_crd_is_read_up_to_its_limit(fake, role, more, code):
+    role.connect()
+    crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+           "metadata": {"name": "tills.shop.example"}}
+    answer = json.dumps({**crd, "status": {"conditions": [
+        {"type": "NamesAccepted", "status": "False", "message": "taken"}]}}).encode()
+    fake.answers["/apis/apiextensions.k8s.io/v1/customresourcedefinitions/tills.shop.example"] = (
+        answer + b" " * (limit("LP_CRD_BYTES") + more - len(answer)))
+    event = role.wait(crd)
+    assert (event["event"], event["code"]) == ("failed", code), event
+
+
 # --- prune and recover ------------------------------------------------------------------
 
 
