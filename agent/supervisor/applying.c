@@ -551,7 +551,9 @@ void lp_applying_start(struct source_run *run)
 	struct source_state state = lp_stored_state(run);
 	struct err err = {0};
 
-	if (!state.desired) {
+	if (state.suspended) /* since this cycle began */
+		lp_outcome(run, 1, "%s is suspended; limpet resume ends that", run->config->name);
+	if (!state.desired || state.suspended) {
 		lp_feed(run, CYCLE_APPLIED);
 		return;
 	}

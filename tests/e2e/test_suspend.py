@@ -88,3 +88,24 @@ def test_a_suspension_ends_the_poll_under_way_and_what_it_would_bring(site):
 
     wait_idle(site, 5)
     assert is_applied(site.limpet.status(), first)
+
+
+def test_a_revision_that_is_judged_while_somebody_suspends_is_not_applied(site_on_own_cluster):
+    site = site_on_own_cluster
+    commit = site.repo.publish(small_site(site.prefix))
+    site.cluster.freeze_apiserver()
+    try:
+        site.limpet.start()
+        site.limpet.wait_status(lambda status: source(status)["doing"] == "learning",
+                                "the kinds to be asked for")
+        site.limpet.ok("suspend")
+    finally:
+        site.cluster.thaw_apiserver()
+
+    site.limpet.wait_log(f"event=accepted .*{commit}")
+    wait_idle(site)
+    always(lambda: site.cluster.api.get("Namespace", site.namespace) is None, "no apply", 2)
+    assert source(site.limpet.status())["suspended"]
+
+    site.limpet.ok("resume")
+    wait_applied(site, commit)

@@ -290,6 +290,15 @@ static void what_a_person_asks_for_in_the_middle_of_a_recovery_is_stored_without
 	CHECK(inventory() == 101 && has("found-2-0") && !has("found-1-0"));
 }
 
+static void nothing_is_applied_once_it_is_suspended(void)
+{
+	start_with(3);
+	CHECK_OK(lp_state_set_suspended(db, "site", true, &err));
+	apply("good");
+	CHECK_STR(run->outcome.text, "site is suspended; limpet resume ends that");
+	CHECK(run->outcome.exit == 1 && !super.cluster.link.up && inventory() == 0);
+}
+
 static void a_recovery_without_end_is_given_up(void)
 {
 	start_with(1);
@@ -343,6 +352,7 @@ int main(int argc, char **argv)
 	TEST(what_carries_our_label_is_in_the_inventory_before_anything_is_applied);
 	TEST(half_a_recovery_is_none_and_is_begun_again);
 	TEST(what_a_person_asks_for_in_the_middle_of_a_recovery_is_stored_without_it);
+	TEST(nothing_is_applied_once_it_is_suspended);
 	TEST(a_recovery_without_end_is_given_up);
 	TEST(large_objects_one_behind_the_other_are_sent_as_the_role_takes_them);
 	lp_applying_end(run);
