@@ -15,6 +15,7 @@
 #define LP_REVISION_BYTES (64u * LP_MIB) /* all objects of one revision, as JSON */
 #define LP_REFUSALS_KEPT  64u            /* newest of each source */
 #define LP_PAYLOADS_KEPT  4096u          /* newest accepted payloads of each source */
+#define LP_DROPS_MAX      8u             /* revisions that one call of retention drops */
 #define LP_KINDS_MAX      4096u          /* kinds of one cluster */
 
 #define LP_ASIDE_MAX 3u /* damaged databases kept for a person to look at; the oldest go */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/body.h"
+#include "store/limits.h"
 #include "store/revision.h"
 
 /* Give pages back when half of the file, and at least 1 MiB, is free: moving pages wears too. */
@@ -33,39 +34,28 @@ static enum lp_code find_oldest(struct db *db, const char *source, int64_t pinne
 	return LP_OK;
 }
 
-static enum lp_code drop(struct db *db, const char *source, int64_t id, struct err *err)
+static enum lp_code drop(struct db *db, int64_t id, struct err *err)
 {
 	LP_AUTO(lp_sql_done) struct sql q = lp_sql(db, "DELETE FROM revision WHERE id = ?");
 
 	lp_sql_put_int(&q, id);
-	LP_TRY(lp_sql_run(&q, err)); /* its objects go with it */
-	return lp_bodies_sweep(db, source, err);
+	return lp_sql_run(&q, err); /* its objects go with it */
 }
 
-static enum lp_code is_enough(struct db *db, const char *source, uint64_t keep_bytes,
-			      unsigned keep_count, bool *ret_enough, struct err *err)
+/*
+ * How many are too many, as far as it can be told before bodies are swept: what one revision takes
+ * for itself shows only then, so that a size is reached one by one.
+ */
+static enum lp_code count_excess(struct db *db, const char *source, uint64_t keep_bytes,
+				 unsigned keep_count, unsigned *ret_excess, struct err *err)
 {
 	uint64_t bytes;
 	unsigned count;
 
 	LP_TRY(lp_revision_count(db, source, &count, err));
 	LP_TRY(lp_bodies_bytes(db, source, &bytes, err));
-	*ret_enough = count <= keep_count && bytes <= keep_bytes;
+	*ret_excess = count > keep_count ? count - keep_count : bytes > keep_bytes;
 	return LP_OK;
-}
-
-/* Drops at most one; LP_NOT_FOUND when there is none to drop. */
-static enum lp_code drop_one(struct db *db, const char *source, uint64_t keep_bytes,
-			     unsigned keep_count, int64_t pinned, struct err *err)
-{
-	bool enough;
-	int64_t id;
-
-	LP_TRY(is_enough(db, source, keep_bytes, keep_count, &enough, err));
-	if (enough)
-		return lp_err_set(err, LP_NOT_FOUND, "nothing to drop");
-	LP_TRY(find_oldest(db, source, pinned, &id, err));
-	return drop(db, source, id, err);
 }
 
 static enum lp_code give_back(struct db *db, struct err *err)
@@ -84,13 +74,19 @@ enum lp_code lp_revision_gc(struct db *db, const char *source, uint64_t keep_byt
 			    struct err *err)
 {
 	LP_AUTO(lp_tx_end) struct tx tx = {0};
-	enum lp_code code;
-	unsigned dropped = 0;
+	enum lp_code code = LP_OK;
+	unsigned dropped = 0, excess;
+	int64_t id;
 
 	LP_TRY(lp_tx_begin(db, &tx, err));
-	while ((code = drop_one(db, source, keep_bytes, keep_count, pinned, err)) == LP_OK)
+	LP_TRY(count_excess(db, source, keep_bytes, keep_count, &excess, err));
+	while (dropped < excess && dropped < LP_DROPS_MAX &&
+	       (code = find_oldest(db, source, pinned, &id, err)) == LP_OK &&
+	       (code = drop(db, id, err)) == LP_OK)
 		dropped++;
-	if (code != LP_NOT_FOUND)
+	if (dropped && (code == LP_OK || code == LP_NOT_FOUND))
+		code = lp_bodies_sweep(db, source, err);
+	if (code != LP_OK && code != LP_NOT_FOUND)
 		return lp_err_wrap(err, "drop old revisions of %s", source);
 	if (dropped)
 		LP_TRY(give_back(db, err));

@@ -115,8 +115,9 @@ LP_CHECKED enum lp_code lp_revision_set_state(struct db *db, int64_t id, enum re
 					      const char *message, int64_t now_s, struct err *err);
 
 /*
- * Retention: drops the oldest revisions of source while there are more than keep_count or their
- * bodies, deflated, take more than keep_bytes; then the bodies without users. Never dropped: the
+ * Retention: drops the oldest revisions of source while there are more than keep_count, or one when
+ * their bodies, deflated, take more than keep_bytes; then the bodies without users. At most
+ * LP_DROPS_MAX at once: what is left goes with the next calls. Never dropped: the
  * newest, the desired, the applied, the pinned (of state.h, and pinned when not 0), the one of an
  * open journal intent, and the previous one of the desired and of the applied. *ret_dropped counts.
  */

@@ -182,6 +182,18 @@ static void twin(struct source_run *run)
 	lp_feed(run, CYCLE_REFUSED);
 }
 
+/* An apply may be long in coming, with the API server away: what is accepted must not pile up. */
+static void drop_old(struct source_run *run)
+{
+	const struct retention_config *keep = &run->super->config.retention;
+	struct err err = {0};
+	unsigned dropped;
+
+	if (lp_revision_gc(run->super->db, run->config->name, (uint64_t)keep->bytes,
+			   (unsigned)keep->revisions, 0, &dropped, &err) != LP_OK)
+		lp_store_failed(run, "drop old revisions", &err);
+}
+
 static void accepted(struct source_run *run)
 {
 	struct judging *judging = run->judging;
@@ -208,6 +220,7 @@ static void accepted(struct source_run *run)
 	lp_outcome(run, 0, "revision %s (%.12s) is accepted", id, hex);
 	lp_buf_clear(&run->problems);
 	lp_judging_end(run);
+	drop_old(run);
 	lp_poll_settled(run);
 	lp_feed(run, CYCLE_ACCEPTED);
 }

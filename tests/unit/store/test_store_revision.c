@@ -672,12 +672,27 @@ static void retention_holds_a_size(void)
 		mark(accept_revision("site", i, 10, 10), LP_REVISION_APPLIED);
 	int64_t all = number_of("SELECT sum(length(packed)) FROM body");
 	CHECK(gc((uint64_t)all, 99, 0) == 0);
-	CHECK(gc((uint64_t)all / 2, 99, 0) == 4);
+	for (int i = 0; i < 4; i++)
+		CHECK(gc((uint64_t)all / 2, 99, 0) == 1);
+	CHECK(gc((uint64_t)all / 2, 99, 0) == 0);
 	CHECK(number_of("SELECT sum(length(packed)) FROM body") <= all / 2);
-	CHECK(gc(1, 99, 0) == 2); /* the applied one and its previous one stay */
+	CHECK(gc(1, 99, 0) == 1 && gc(1, 99, 0) == 1);
+	CHECK(gc(1, 99, 0) == 0); /* the applied one and its previous one stay */
 	CHECK_OK(lp_revision_count(db, "site", &left, &err));
 	CHECK(left == 2);
 	CHECK_OK(lp_db_check(db, &err));
+}
+
+static void retention_drops_only_some_at_once(void)
+{
+	start();
+	for (unsigned i = 0; i < LP_DROPS_MAX + 4; i++)
+		accept_revision("site", i + 1, 2, 2);
+	CHECK(gc(UINT64_MAX, 1, 0) == LP_DROPS_MAX);
+	CHECK(number_of("SELECT count(*) FROM body") == 2 * 4);
+	CHECK(gc(UINT64_MAX, 1, 0) == 3);
+	CHECK(gc(UINT64_MAX, 1, 0) == 0);
+	CHECK(number_of("SELECT count(*) FROM body") == 2);
 }
 
 static void the_file_shrinks_when_most_of_it_is_free(void)
@@ -753,6 +768,7 @@ int main(void)
 	TEST(retention_drops_the_oldest_and_their_bodies);
 	TEST(retention_keeps_what_may_be_needed);
 	TEST(retention_holds_a_size);
+	TEST(retention_drops_only_some_at_once);
 	TEST(the_file_shrinks_when_most_of_it_is_free);
 	TEST(a_revision_that_is_referred_to_cannot_be_deleted);
 	remove_folder();
