@@ -11,8 +11,8 @@
 static const struct key trust_keys[] = {
 	{"signers", KEY_FILE, FIELD(trust_config, signers), NULL, 0, 0,
 	 "allowed_signers file (ssh-keygen(1)): whose commits are accepted"},
-	{"rsaBits", KEY_NUMBER, FIELD(trust_config, rsa_bits), "2048", 2048, 16384,
-	 "shortest RSA key that is accepted"},
+	{"rsaBits", KEY_NUMBER, FIELD(trust_config, rsa_bits), "2048", LP_RSA_BITS_MIN,
+	 LP_RSA_BITS_MAX, "shortest RSA key that is accepted"},
 	{0},
 };
 

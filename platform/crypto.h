@@ -10,6 +10,7 @@
  * (which means a broken build) ends the program: no caller could go on.
  */
 #include "platform/buf.h"
+#include "platform/limits.h"
 
 enum lp_hash_alg { LP_SHA1, LP_SHA256, LP_SHA384, LP_SHA512 };
 
@@ -20,8 +21,6 @@ enum lp_hash_alg { LP_SHA1, LP_SHA256, LP_SHA384, LP_SHA512 };
 #define LP_HASH_MAX     64 /* bytes of the longest of them */
 
 /* RSA moduli that can be judged; the library has no more, and whole bytes only. */
-#define LP_RSA_BITS_MIN 2048
-#define LP_RSA_BITS_MAX 4096
 
 /* A hash under way. Between lp_hash_begin and lp_hash_end it owns memory of the library. */
 struct lp_hash {

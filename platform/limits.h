@@ -2,8 +2,9 @@
 #ifndef LIMPET_PLATFORM_LIMITS_H
 #define LIMPET_PLATFORM_LIMITS_H
 /*
- * Every limit of limpet that is not a setting, in one place; each has a test
- * that hits it. A setting of config.yaml has its bounds in agent/config_keys.c.
+ * Limits that are not a setting and that more than one room knows; those of one room stand in
+ * its own limits.h. Each has a test that hits it (tests/lint/limits). A setting of
+ * config.yaml has its bounds in agent/config_keys.c.
  */
 #define LP_KIB 1024u
 #define LP_MIB (1024u * 1024u)
@@ -63,4 +64,8 @@
 
 /* the cluster */
 #define LP_CONCURRENCY_MAX 16u /* steps at once: the most that `cluster.concurrency` may say */
+
+/* keys; trust.rsaBits raises the first */
+#define LP_RSA_BITS_MIN 2048
+#define LP_RSA_BITS_MAX 4096
 #endif

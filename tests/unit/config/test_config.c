@@ -76,6 +76,27 @@ static void all_errors_are_told_in_one_pass(void)
 	CHECK_HAS(lp_buf_text(&problems), ":7: retention: is an integer; expected keys and values");
 }
 
+static enum lp_code load_rsa_bits(int number)
+{
+	char file[256];
+
+	snprintf(file, sizeof(file),
+		 "site: berlin\nsources: [{url: 'https://git.example.com/x.git', trust: {signers: "
+		 "/etc/signers, rsaBits: %d}}]\n",
+		 number);
+	return load(file);
+}
+
+static void rsa_keys_are_demanded_of_lengths_that_are_read_only(void)
+{
+	CHECK_OK(load_rsa_bits(LP_RSA_BITS_MIN));
+	CHECK_OK(load_rsa_bits(LP_RSA_BITS_MAX));
+	CHECK(config.sources[0].trust.rsa_bits == LP_RSA_BITS_MAX);
+	CHECK_CODE(load_rsa_bits(LP_RSA_BITS_MIN - 1), LP_CONFIG, "1 error");
+	CHECK_CODE(load_rsa_bits(LP_RSA_BITS_MAX + 1), LP_CONFIG, "1 error");
+	CHECK_HAS(lp_buf_text(&problems), "rsaBits: expected a number between 2048 and 4096");
+}
+
 static enum lp_code load_concurrency(unsigned number)
 {
 	char file[256];
@@ -256,6 +277,7 @@ int main(void)
 	TEST(what_is_written_wins_over_the_default);
 	TEST(an_unknown_key_is_told_with_its_line_and_the_nearest_name);
 	TEST(all_errors_are_told_in_one_pass);
+	TEST(rsa_keys_are_demanded_of_lengths_that_are_read_only);
 	TEST(writes_at_once_have_a_limit);
 	TEST(a_second_source_is_not_yet_supported);
 	TEST(a_text_of_one_byte_too_many_is_refused);
