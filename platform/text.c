@@ -69,3 +69,11 @@ void lp_trim_cut(char *text)
 	if (start < len && !read_char((struct slice){(uint8_t *)text + start, len - start}, &c))
 		text[start] = '\0';
 }
+
+bool lp_is_name(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (*c == '/' || *c == '%' || (unsigned char)*c < 0x21 || *c == 0x7f)
+			return false;
+	return strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}

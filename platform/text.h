@@ -2,7 +2,7 @@
 #ifndef LIMPET_PLATFORM_TEXT_H
 #define LIMPET_PLATFORM_TEXT_H
 /*
- * Untrusted text on its way to a person's eyes.
+ * Untrusted text on its way to a person's eyes, or into a path.
  */
 #include "platform/buf.h"
 
@@ -15,4 +15,9 @@ const char *lp_printable(struct slice text, char *to, size_t size);
 
 /* Removes from the end of text, which a buffer's size has cut, what is left of a character. */
 void lp_trim_cut(char *text);
+/*
+ * Whether text may be one part of a path and a key of the store: no '/', no '%', no space or
+ * control byte, neither "." nor "..". An empty one may.
+ */
+bool lp_is_name(const char *text);
 #endif

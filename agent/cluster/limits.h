@@ -26,6 +26,9 @@
 #define LP_RESOURCE_VERSION_MAX 32
 #define LP_EVENT_MESSAGE        1024 /* for people; cut */
 
+/* how long the API server may ask to be left alone; longer is taken for that */
+#define LP_RETRY_AFTER_MS (24 * 60 * 60 * 1000)
+
 /* ApplySet parent */
 #define LP_APPLYSET_MEMORY \
 	(256u * LP_KIB) /* kinds and namespaces together; annotations hold as much */

@@ -2,6 +2,7 @@
 #include "agent/cluster/step.h"
 
 #include "agent/cluster/limits.h"
+#include "platform/text.h"
 
 /* A number below count; anything else makes the reader bad and yields 0. */
 static uint32_t take_below(struct wire_reader *r, uint32_t count)
@@ -118,6 +119,27 @@ void lp_event_put(struct wire_writer *w, const struct event *event)
 	lp_wire_put_str(w, event->message);
 }
 
+static int64_t take_retry_after(struct wire_reader *r)
+{
+	int64_t ms = lp_wire_i64(r);
+
+	return ms < 0 ? -1 : ms < LP_RETRY_AFTER_MS ? ms : LP_RETRY_AFTER_MS;
+}
+
+/* Whether it names what it tells of, in words that the store and the log can take. */
+static bool is_named(const struct event *event)
+{
+	const struct object_key *key = &event->key;
+	bool kind = key->version[0] && key->kind[0];
+
+	if (!lp_is_name(key->group) || !lp_is_name(key->version) || !lp_is_name(key->kind) ||
+	    !lp_is_name(key->ns) || !lp_is_name(key->name) || !lp_is_name(event->resource))
+		return false;
+	if (event->kind == EVENT_FOUND)
+		return kind && key->name[0];
+	return event->kind != EVENT_KIND || (kind && event->resource[0]);
+}
+
 void lp_event_take(struct wire_reader *r, struct event *ret)
 {
 	*ret = (struct event){0};
@@ -126,7 +148,7 @@ void lp_event_take(struct wire_reader *r, struct event *ret)
 	ret->outcome = take_below(r, OUTCOME_COUNT);
 	ret->code = take_below(r, LP_INTERNAL + 1);
 	ret->status = (int)take_below(r, 1000);
-	ret->retry_after_ms = lp_wire_i64(r);
+	ret->retry_after_ms = take_retry_after(r);
 	key_take(r, &ret->key);
 	ret->scope = take_below(r, SCOPE_CLUSTER + 1);
 	lp_wire_str(r, ret->resource, sizeof(ret->resource));
@@ -135,6 +157,7 @@ void lp_event_take(struct wire_reader *r, struct event *ret)
 	lp_wire_str(r, ret->uid, sizeof(ret->uid));
 	live_take(r, &ret->live);
 	lp_wire_str(r, ret->message, sizeof(ret->message));
+	r->bad |= !is_named(ret);
 }
 
 const char *lp_step_kind_name(enum step_kind kind)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/render/object.h"
 
+#include "platform/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -46,22 +48,13 @@ static int take_int(struct wire_reader *r)
 	return (int)value;
 }
 
-/* Names become parts of paths and of SQL keys downstream: no '/', no '%', no control bytes. */
-static bool is_name(const char *name)
-{
-	for (const char *c = name; *c; c++)
-		if (*c == '/' || *c == '%' || (unsigned char)*c < 0x21 || *c == 0x7f)
-			return false;
-	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-}
-
 static bool is_good(const struct object *object)
 {
 	const struct object_key *key = &object->key;
 
-	return key->version[0] && key->kind[0] && key->name[0] && is_name(key->group) &&
-	       is_name(key->version) && is_name(key->kind) && is_name(key->ns) &&
-	       is_name(key->name) && object->scope <= SCOPE_CLUSTER && object->stage < STAGES &&
+	return key->version[0] && key->kind[0] && key->name[0] && lp_is_name(key->group) &&
+	       lp_is_name(key->version) && lp_is_name(key->kind) && lp_is_name(key->ns) &&
+	       lp_is_name(key->name) && object->scope <= SCOPE_CLUSTER && object->stage < STAGES &&
 	       object->json.len && object->json.len <= LP_OBJECT_BYTES &&
 	       !(object->scope == SCOPE_CLUSTER && key->ns[0]) &&
 	       !(object->scope == SCOPE_NAMESPACED && !key->ns[0]);

@@ -38,6 +38,7 @@ enum part { PART_CONNECT, PART_RECOVER, PART_PLAN };
 
 struct applying {
 	enum part part;
+	bool asked;       /* a CONNECT or RECOVER is under way */
 	bool learning;    /* end after CONNECT */
 	int64_t since_ms; /* CLOCK_BOOTTIME; the API server has been away since, 0: it is not */
 	char away[LP_ERR_MAX];
@@ -251,14 +252,24 @@ static void tell_done(struct source_run *run, const struct plan_object *object,
 
 /* --- the plan --- */
 
-static void take_plan_event(struct source_run *run, const struct event *event)
+static enum lp_code not_asked(const struct event *event, struct err *err)
+{
+	return lp_err_set(err, LP_REJECTED, "an answer (%s) to what was not asked",
+			  lp_event_kind_name(event->kind));
+}
+
+/* LP_REJECTED: no such step is under way. What the store fails with is dealt with here. */
+static enum lp_code take_plan_event(struct source_run *run, const struct event *event,
+				    struct err *err)
 {
 	struct applying *a = run->applying;
 	const struct plan_object *object = NULL;
 	enum step_kind kind = STEP_CONNECT;
-	struct err err = {0};
+	struct err store_err = {0};
 	enum plan_verdict verdict = lp_plan_event(&a->plan, event, lp_boot_ms(), &kind, &object);
 
+	if (verdict == PLAN_STRANGE)
+		return not_asked(event, err);
 	if (!a->plan.away) {
 		a->since_ms = 0;
 		lp_cluster_reached(run->super, "");
@@ -272,12 +283,13 @@ static void take_plan_event(struct source_run *run, const struct event *event)
 		tell_problem(run, kind, object, event->message);
 	else if (verdict == PLAN_SETTLED && object && kind != STEP_WAIT) {
 		tell_done(run, object, event);
-		if (lp_ledger_record(&a->ledger, kind, object, event, &err) != LP_OK) {
-			store_failed(run, "write the inventory", &err);
-			return;
+		if (lp_ledger_record(&a->ledger, kind, object, event, &store_err) != LP_OK) {
+			store_failed(run, "write the inventory", &store_err);
+			return LP_OK;
 		}
 	}
 	pump(run);
+	return LP_OK;
 }
 
 static enum lp_code send_step(struct source_run *run, struct step *step,
@@ -393,6 +405,7 @@ static void send_or_give_up(struct source_run *run, enum step_kind kind, uint64_
 {
 	struct err err = {0};
 
+	run->applying->asked = true;
 	if (send_single(run, kind, id, &err) != LP_OK)
 		away(run, err.msg);
 }
@@ -495,27 +508,44 @@ static void wake(void *ctx)
 		start_recovery(run);
 }
 
+/* What a CONNECT or RECOVER ends with. */
+static void take_end(struct source_run *run, const struct event *event)
+{
+	run->applying->asked = false;
+	if (event->kind != EVENT_DONE)
+		not_connected(run, event);
+	else if (run->applying->part == PART_CONNECT)
+		connected(run);
+	else
+		recovered(run);
+}
+
+/* The step that is under way before the plan. */
+static uint64_t asked_id(const struct applying *a)
+{
+	return !a->asked ? 0 : a->part == PART_CONNECT ? CONNECT_ID : RECOVER_ID;
+}
+
 enum lp_code lp_applying_event(struct source_run *run, const struct event *event, struct err *err)
 {
 	struct applying *a = run->applying;
 
+	/* A role that answers what nobody asked is not to be believed in anything. */
 	if (!a)
-		return LP_OK; /* of a plan that was given up */
+		return not_asked(event, err);
 	lp_link_deadline(&run->super->cluster.link, SILENCE_MS);
-	if (event->kind == EVENT_KIND && event->id == CONNECT_ID)
-		return lp_kind_list_add(&a->kinds, event, err);
-	if (event->kind == EVENT_KIND)
+	if (a->part == PART_PLAN && event->kind == EVENT_KIND)
 		return LP_OK; /* a CRD of this plan; the next CONNECT tells it with all others */
+	if (a->part == PART_PLAN)
+		return take_plan_event(run, event, err);
+	if (event->id != asked_id(a) || (event->kind == EVENT_KIND && a->part != PART_CONNECT) ||
+	    (event->kind == EVENT_FOUND && a->part != PART_RECOVER))
+		return not_asked(event, err);
+	if (event->kind == EVENT_KIND)
+		return lp_kind_list_add(&a->kinds, event, err);
 	if (event->kind == EVENT_FOUND)
 		return take_found(run, event, err);
-	if (event->id != CONNECT_ID && event->id != RECOVER_ID)
-		take_plan_event(run, event);
-	else if (event->kind != EVENT_DONE)
-		not_connected(run, event);
-	else if (event->id == CONNECT_ID)
-		connected(run);
-	else
-		recovered(run);
+	take_end(run, event);
 	return LP_OK;
 }
 

@@ -251,6 +251,10 @@ static enum lp_code take_verdict(struct source_run *run, struct wire_reader *fra
 	LP_TRY(lp_wire_done(frame, "verdict", err));
 	if (judging->judged)
 		return lp_err_set(err, LP_REJECTED, "a second verdict");
+	if (judging->verdict.verdict == VERDICT_ACCEPTED &&
+	    !lp_oid_equal(&judging->verdict.verified.commit, &run->fetched.tip))
+		return lp_err_set(err, LP_REJECTED,
+				  "it accepted a commit that was not asked about");
 	judging->judged = true;
 	const struct render_verdict *verdict = &judging->verdict;
 	run->verdicts[verdict->verdict]++;

@@ -96,8 +96,70 @@ static void a_setup_out_of_bounds_is_refused(void)
 	CHECK(!setup_is_good(2, 0));
 }
 
+/* What arrives of an event; false when it is refused. */
+static bool crosses(const struct event *event, struct event *ret)
+{
+	struct wire_writer w;
+
+	lp_buf_clear(&out);
+	lp_wire_begin(&w, &out, CLUSTER_EVENT);
+	lp_event_put(&w, event);
+	CHECK_OK(lp_wire_end(&w, &err));
+	struct wire_reader r = frame(CLUSTER_EVENT);
+	lp_event_take(&r, ret);
+	return lp_wire_done(&r, "event", &err) == LP_OK;
+}
+
+static void a_wait_is_bounded_and_never_negative(void)
+{
+	static const int64_t waits[][2] = {
+		{-1, -1},
+		{0, 0},
+		{5000, 5000},
+		{LP_RETRY_AFTER_MS, LP_RETRY_AFTER_MS},
+		{INT64_MIN, -1},
+		{LP_RETRY_AFTER_MS + 1, LP_RETRY_AFTER_MS},
+		{INT64_MAX, LP_RETRY_AFTER_MS},
+	};
+	struct event back;
+
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		struct event event = {.kind = EVENT_RETRY, .retry_after_ms = waits[i][0]};
+		CHECK(crosses(&event, &back) && back.retry_after_ms == waits[i][1]);
+	}
+}
+
+static void names_that_could_not_be_one_are_refused(void)
+{
+	static const struct event good[] = {
+		{.kind = EVENT_DONE},
+		{.kind = EVENT_FOUND, .key = {"", "v1", "ConfigMap", "", "a"}},
+		{.kind = EVENT_FOUND, .key = {"rbac", "v1", "Role", "shop", "system:a.b"}},
+		{.kind = EVENT_KIND, .key = {"", "v1", "ConfigMap"}, .resource = "configmaps"},
+	};
+	static const struct event bad[] = {
+		{.kind = EVENT_FOUND, .key = {"", "v1", "ConfigMap", "shop", ""}},
+		{.kind = EVENT_FOUND, .key = {"", "v1", "", "shop", "a"}},
+		{.kind = EVENT_FOUND, .key = {"", "", "ConfigMap", "shop", "a"}},
+		{.kind = EVENT_FOUND, .key = {"", "v1", "ConfigMap", "shop", "a/b"}},
+		{.kind = EVENT_FOUND, .key = {"", "v1", "ConfigMap", "..", "a"}},
+		{.kind = EVENT_FOUND, .key = {"", "v1", "Config Map", "shop", "a"}},
+		{.kind = EVENT_FOUND, .key = {"", "v1", "ConfigMap", "shop", "a%2f"}},
+		{.kind = EVENT_FOUND, .key = {"a\n", "v1", "ConfigMap", "shop", "a"}},
+		{.kind = EVENT_KIND, .key = {"", "v1", "ConfigMap"}},
+		{.kind = EVENT_KIND, .key = {"", "v1", ""}, .resource = "configmaps"},
+		{.kind = EVENT_DONE, .key = {.name = "a\x1b"}},
+	};
+	struct event back;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		CHECK(crosses(&good[i], &back));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK(!crosses(&bad[i], &back));
+}
+
 static struct step the_step = {.kind = STEP_APPLY, .body = LP_SLICE("{}")};
-static struct event the_event = {.kind = EVENT_FOUND};
+static struct event the_event = {.kind = EVENT_DONE};
 
 static void put_step(struct wire_writer *w)
 {
@@ -189,6 +251,8 @@ int main(void)
 	TEST(a_step_crosses_whole);
 	TEST(an_event_crosses_whole);
 	TEST(a_setup_out_of_bounds_is_refused);
+	TEST(a_wait_is_bounded_and_never_negative);
+	TEST(names_that_could_not_be_one_are_refused);
 	TEST(a_text_of_one_byte_too_many_is_refused);
 	TEST(words_that_no_sender_writes_are_refused);
 	TEST(every_word_has_a_name);

@@ -12,6 +12,7 @@
 
 #define PART       "LIMPET_TEST_PART"
 #define CONNECT_ID (1ull << 62)
+#define RECOVER_ID (CONNECT_ID + 1)
 
 /* --- the clock, which a test may put forward --- */
 
@@ -86,12 +87,48 @@ static void recover(struct event *event)
 		usleep(300 * 1000);
 }
 
+/* While a CONNECT is under way. */
+static void answer_unasked(uint64_t id)
+{
+	if (is_part("found early"))
+		tell_found(RECOVER_ID, 1, 1);
+	if (is_part("found of connect"))
+		tell_found(id, 1, 1);
+	if (is_part("recovered early"))
+		tell(&(struct event){.id = RECOVER_ID, .kind = EVENT_DONE});
+	if (is_part("applied early"))
+		tell(&(struct event){.id = 1, .kind = EVENT_DONE});
+	if (is_part("connected twice")) {
+		tell(&(struct event){.id = id, .kind = EVENT_DONE});
+		tell(&(struct event){.id = id, .kind = EVENT_DONE});
+	}
+	if (is_part("away twice")) {
+		tell(&(struct event){.id = id, .kind = EVENT_RETRY, .retry_after_ms = 1000});
+		tell(&(struct event){.id = id, .kind = EVENT_RETRY, .retry_after_ms = 1000});
+	}
+}
+
+/* While a PARENT is under way. */
+static void answer_in_the_plan(uint64_t id)
+{
+	if (is_part("found late"))
+		tell_found(RECOVER_ID, 1, 1);
+	if (is_part("connected late"))
+		tell(&(struct event){.id = CONNECT_ID, .kind = EVENT_DONE});
+	if (is_part("ahead"))
+		tell(&(struct event){.id = id + 1, .kind = EVENT_DONE});
+}
+
 static void do_step(const struct step *step)
 {
 	struct event event = {.id = step->id, .kind = EVENT_DONE, .retry_after_ms = -1};
 
-	if (step->kind == STEP_CONNECT)
+	if (step->kind == STEP_CONNECT) {
 		tell_kind(step->id);
+		answer_unasked(CONNECT_ID);
+	}
+	if (step->kind == STEP_PARENT)
+		answer_in_the_plan(step->id);
 	if (step->kind == STEP_RECOVER && strncmp(part, "find", 4) == 0)
 		recover(&event);
 	if (step->kind == STEP_APPLY) {
@@ -337,6 +374,25 @@ static void large_objects_one_behind_the_other_are_sent_as_the_role_takes_them(v
 	CHECK_HAS(run->outcome.text, "is applied: 8 objects, 8 created");
 }
 
+static void a_role_that_answers_what_nobody_asked_is_ended(void)
+{
+	static const char *const parts[] = {
+		"found early",   "found of connect", "recovered early",
+		"applied early", "connected twice",  "away twice",
+		"found late",    "connected late",   "ahead",
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		start_with(3);
+		apply(parts[i]);
+		if (!strstr(run->outcome.text, "to what was not asked"))
+			printf("  %s\n", parts[i]);
+		CHECK_HAS(run->outcome.text, "to what was not asked");
+		CHECK(run->outcome.exit == 2 && !super.cluster.link.up);
+		CHECK(!has("found-1-0"));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = NULL;
@@ -354,6 +410,7 @@ int main(int argc, char **argv)
 	TEST(what_a_person_asks_for_in_the_middle_of_a_recovery_is_stored_without_it);
 	TEST(nothing_is_applied_once_it_is_suspended);
 	TEST(a_recovery_without_end_is_given_up);
+	TEST(a_role_that_answers_what_nobody_asked_is_ended);
 	TEST(large_objects_one_behind_the_other_are_sent_as_the_role_takes_them);
 	lp_applying_end(run);
 	lp_loop_free(&super.loop);

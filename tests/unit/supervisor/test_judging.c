@@ -138,6 +138,17 @@ static void revisions_do_not_pile_up_while_the_api_server_is_away(void)
 	CHECK(revisions() == 3);
 }
 
+static void a_verdict_about_another_commit_is_not_believed(void)
+{
+	struct stored_floor floor;
+
+	start_empty_device();
+	judge_tip(1, "another");
+	CHECK_HAS(run->outcome.text, "it accepted a commit that was not asked about");
+	CHECK(run->outcome.exit == 2 && revisions() == 0 && !run->render.up);
+	CHECK(lp_floor_get(db, "site", &floor, &err) == LP_NOT_FOUND);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = NULL;
@@ -147,6 +158,7 @@ int main(int argc, char **argv)
 	lp_log_setup(LOG_LEVEL_ERROR, "");
 	alarm(60); /* a judgement that does not end */
 	TEST(revisions_do_not_pile_up_while_the_api_server_is_away);
+	TEST(a_verdict_about_another_commit_is_not_believed);
 	lp_applying_end(run);
 	lp_loop_free(&super.loop);
 	lp_buf_free(&run->problems);
