@@ -16,13 +16,11 @@
 #include "agent/supervisor/schedule.h"
 #include "agent/supervisor/walks.h"
 #include "platform/clock.h"
-#include "store/journal.h"
 #include "store/revision.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define CONNECT_ID       (1ull << 62) /* ids of the plan grow from 1 */
 #define RECOVER_ID       (CONNECT_ID + 1)
@@ -353,7 +351,7 @@ static void pump(struct source_run *run)
 	}
 	if (answer == PLAN_END)
 		finish(run);
-	else
+	else if (answer == PLAN_HOLD)
 		set_wake(run);
 }
 

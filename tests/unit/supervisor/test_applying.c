@@ -17,11 +17,13 @@
 /* --- the clock, which a test may put forward --- */
 
 static int64_t ahead_s;
+static unsigned asked; /* how often it was asked for the time */
 
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
 	long result = syscall(SYS_clock_gettime, clock, now);
 
+	asked++;
 	if (clock == CLOCK_BOOTTIME)
 		now->tv_sec += ahead_s;
 	return (int)result;
@@ -147,6 +149,15 @@ static void do_step(const struct step *step)
 		event.kind = EVENT_RETRY;
 		event.retry_after_ms = 300;
 		snprintf(event.message, sizeof(event.message), "connection refused");
+	}
+	static bool slept;
+	if (step->kind == STEP_APPLY && is_part("sleep over a retry") && !slept) {
+		event.kind = EVENT_RETRY;
+		event.status = 409;
+		event.retry_after_ms = 10;
+		tell(&event);
+		slept = usleep(500 * 1000) == 0;
+		return;
 	}
 	tell(&event);
 	if (step->kind == STEP_PARENT && is_part("sleep"))
@@ -393,6 +404,17 @@ static void a_role_that_answers_what_nobody_asked_is_ended(void)
 	}
 }
 
+static void a_step_that_is_due_and_has_no_room_wakes_nobody_up(void)
+{
+	start_with(0);
+	accept_large(8, LP_OBJECT_BYTES);
+	super.config.cluster.concurrency = 8;
+	asked = 0;
+	apply("sleep over a retry");
+	CHECK_HAS(run->outcome.text, "is applied: 8 objects, 8 created");
+	CHECK(asked < 300);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = NULL;
@@ -412,6 +434,7 @@ int main(int argc, char **argv)
 	TEST(a_recovery_without_end_is_given_up);
 	TEST(a_role_that_answers_what_nobody_asked_is_ended);
 	TEST(large_objects_one_behind_the_other_are_sent_as_the_role_takes_them);
+	TEST(a_step_that_is_due_and_has_no_room_wakes_nobody_up);
 	lp_applying_end(run);
 	lp_loop_free(&super.loop);
 	lp_buf_free(&run->problems);
