@@ -14,6 +14,12 @@
 #define CONNECT_ID (1ull << 62)
 #define RECOVER_ID (CONNECT_ID + 1)
 
+#ifdef SYS_clock_gettime64 /* 32 bits with 64 of time */
+#define CLOCK_CALL SYS_clock_gettime64
+#else
+#define CLOCK_CALL SYS_clock_gettime
+#endif
+
 /* --- the clock, which a test may put forward --- */
 
 static int64_t ahead_s;
@@ -21,7 +27,7 @@ static unsigned asked; /* how often it was asked for the time */
 
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
-	long result = syscall(SYS_clock_gettime, clock, now);
+	long result = syscall(CLOCK_CALL, clock, now);
 
 	asked++;
 	if (clock == CLOCK_BOOTTIME)
