@@ -42,6 +42,7 @@
 
 /* trust: bytes of texts, each with its NUL; a longer one is cut */
 #define LP_SIGNER_TEXT      256 /* a principal */
+#define LP_REASON_TEXT      512 /* why a tip is refused, for a person; a longer one is cut */
 #define LP_FINGERPRINT_TEXT 51  /* "SHA256:" and 43 characters of base64: no other length */
 #define LP_SUBJECT_TEXT     129 /* a subject line */
 #define LP_VERDICT_TEXT     24  /* the longest verdict's name fits */

@@ -41,7 +41,7 @@ struct render_request {
 struct render_verdict {
 	enum verdict verdict;
 	bool nothing_new; /* accepted, and the payload is the floor's: nothing follows but END */
-	char reason[512];
+	char reason[LP_REASON_TEXT];
 	struct verified verified; /* when refused, signer and fingerprint as far as known */
 };
 

@@ -2,32 +2,20 @@
 #include "agent/trust/judge.h"
 
 #include "agent/trust/ancestry.h"
+#include "agent/trust/signature.h"
 #include "platform/clock.h"
 #include "platform/text.h"
-
-#define NAMESPACE "git" /* what git passes to ssh-keygen -Y sign -n */
 
 /* One tip under judgement: what was read of it. */
 struct tip {
 	struct oid id;
 	struct slice object;
 	struct commit commit;
-	struct sshsig sig;
 };
-
-static void tip_free(struct tip *t)
-{
-	lp_sshsig_free(&t->sig);
-}
 
 static unsigned ancestry_limit(const struct trust_policy *policy)
 {
 	return policy->ancestry_commits ? policy->ancestry_commits : LP_ANCESTRY_COMMITS;
-}
-
-static unsigned rsa_limit(const struct trust_policy *policy)
-{
-	return policy->rsa_bits > LP_RSA_BITS_MIN ? policy->rsa_bits : LP_RSA_BITS_MIN;
 }
 
 /* Settles on a verdict; the text cannot be too long for a reason but is cut all the same. */
@@ -53,81 +41,6 @@ static void settle_unreadable(struct judgement *j, const struct tip *t, const st
 		settle(j, VERDICT_MALFORMED, "%.400s", err->msg);
 }
 
-/* A key that no line lets sign for git; line names it for something else, or is NULL. */
-static void settle_unknown(struct judgement *j, const struct signer *line)
-{
-	if (line)
-		settle(j, VERDICT_UNKNOWN_SIGNER,
-		       "signed by key %s, which line %u of the allowed signers does not let sign "
-		       "for " NAMESPACE,
-		       j->fingerprint, line->line);
-	else
-		settle(j, VERDICT_UNKNOWN_SIGNER,
-		       "signed by key %s, which no line of the allowed signers names",
-		       j->fingerprint);
-}
-
-static void settle_by_time(struct judgement *j, enum verdict verdict, const struct signer *line,
-			   int64_t time_s)
-{
-	char limit[LP_TIME_TEXT], dated[LP_TIME_TEXT];
-	bool expired = verdict == VERDICT_EXPIRED_KEY;
-
-	lp_time_text(expired ? line->valid_before_s : line->valid_after_s, limit);
-	lp_time_text(time_s, dated);
-	settle(j, verdict,
-	       "key %s of %.120s is valid %s %s (line %u of the allowed signers), and the "
-	       "commit is dated %s",
-	       j->fingerprint, j->signer, expired ? "until" : "from", limit, line->line, dated);
-}
-
-/* The signature is good; what the line of its key says about it. */
-static void settle_key(struct judgement *j, const struct trust_policy *policy, const struct tip *t,
-		       enum verdict found, const struct signer *line)
-{
-	const struct ssh_key *key = &t->sig.key;
-
-	if (found == VERDICT_UNSUPPORTED_KEY)
-		settle(j, found,
-		       "signed by key %s, which line %u of the allowed signers has as an "
-		       "authority for certificates, and those are not read yet",
-		       j->fingerprint, line->line);
-	else if (found != VERDICT_ACCEPTED)
-		settle_by_time(j, found, line, t->commit.committer.time_s);
-	else if (key->type == SSH_KEY_RSA && key->bits < rsa_limit(policy))
-		settle(j, VERDICT_UNSUPPORTED_KEY,
-		       "signed by RSA key %s of %u bits; at least %u are demanded", j->fingerprint,
-		       key->bits, rsa_limit(policy));
-	else
-		settle(j, VERDICT_ACCEPTED, "signed by %.120s with key %s", j->signer,
-		       j->fingerprint);
-}
-
-/* Judges a signature that was read: its namespace, its key, itself, and then its time. */
-static void judge_signature(const struct trust_policy *policy, const struct tip *t,
-			    struct judgement *j)
-{
-	const struct signer *line;
-	char shown[64];
-
-	lp_ssh_fingerprint(t->sig.key.blob, j->fingerprint);
-	enum verdict found = lp_signers_find(policy->signers, &t->sig.key, NAMESPACE,
-					     t->commit.committer.time_s, &line);
-	if (line)
-		lp_signer_principal(line, j->signer);
-	if (found == VERDICT_UNKNOWN_SIGNER || !line)
-		settle_unknown(j, line);
-	else if (!lp_slice_is(t->sig.name_space, NAMESPACE))
-		settle(j, VERDICT_BAD_SIGNATURE,
-		       "key %s signed this for namespace \"%s\", not for \"" NAMESPACE "\"",
-		       j->fingerprint, lp_printable(t->sig.name_space, shown, sizeof(shown)));
-	else if (!lp_sshsig_verify(&t->sig, t->commit.payload, 2))
-		settle(j, VERDICT_BAD_SIGNATURE,
-		       "the signature by key %s does not fit what the commit says", j->fingerprint);
-	else
-		settle_key(j, policy, t, found, line);
-}
-
 static void fill_verified(const struct tip *t, struct judgement *j)
 {
 	struct verified *v = &j->verified;
@@ -145,7 +58,7 @@ static void fill_verified(const struct tip *t, struct judgement *j)
 static enum lp_code judge_tip(const struct trust_policy *policy, struct tip *t, struct judgement *j,
 			      struct err *err)
 {
-	enum verdict verdict;
+	struct signature signature;
 
 	LP_TRY(lp_crypto_init(err));
 	lp_commit_oid(t->object.data, t->object.len, &t->id);
@@ -154,20 +67,11 @@ static enum lp_code judge_tip(const struct trust_policy *policy, struct tip *t, 
 		return LP_OK;
 	}
 	j->payload = t->commit.payload_id;
-	if (!t->commit.is_signed) {
-		settle(j, VERDICT_UNSIGNED, "the commit has no signature");
-		return LP_OK;
-	}
-	enum lp_code code = lp_sshsig_parse(t->commit.armor, &t->sig, &verdict, err);
-	if (code == LP_INTERNAL)
-		return code;
-	if (code != LP_OK) {
-		if (t->sig.key.blob.len)
-			lp_ssh_fingerprint(t->sig.key.blob, j->fingerprint);
-		settle(j, verdict, "%.400s", err->msg);
-		return LP_OK;
-	}
-	judge_signature(policy, t, j);
+	LP_TRY(lp_signature_judge(policy, &t->commit, SIGNATURE_OF_TIP, &signature, err));
+	j->verdict = signature.verdict;
+	memcpy(j->reason, signature.reason, sizeof(j->reason));
+	memcpy(j->signer, signature.signer, sizeof(j->signer));
+	memcpy(j->fingerprint, signature.fingerprint, sizeof(j->fingerprint));
 	return LP_OK;
 }
 
@@ -271,7 +175,7 @@ enum lp_code lp_trust_judge(const struct trust_policy *policy, const struct oid 
 			    struct judgement *ret, struct err *err)
 {
 	LP_AUTO(lp_buf_free) struct buf bytes = LP_BUF(LP_COMMIT_BYTES);
-	LP_AUTO(tip_free) struct tip t = {0};
+	struct tip t = {0};
 
 	*ret = (struct judgement){.verdict = VERDICT_MALFORMED}; /* until it is settled */
 	LP_TRY(lp_crypto_init(err));
@@ -297,7 +201,7 @@ enum lp_code lp_trust_judge(const struct trust_policy *policy, const struct oid 
 enum lp_code lp_trust_judge_bytes(const struct trust_policy *policy, struct slice object,
 				  struct judgement *ret, struct err *err)
 {
-	LP_AUTO(tip_free) struct tip t = {.object = object};
+	struct tip t = {.object = object};
 
 	*ret = (struct judgement){.verdict = VERDICT_MALFORMED}; /* until it is settled */
 	LP_TRY(judge_tip(policy, &t, ret, err));
@@ -326,7 +230,7 @@ void lp_trust_digest(const struct trust_policy *policy, const struct trust_floor
 	add_number(&h, strlen(version));
 	lp_hash_add(&h, version, strlen(version));
 	lp_hash_add(&h, policy->signers->digest, sizeof(policy->signers->digest));
-	add_number(&h, rsa_limit(policy));
+	add_number(&h, lp_policy_rsa_bits(policy));
 	add_number(&h, ancestry_limit(policy));
 	add_number(&h, LP_COMMIT_BYTES);
 	add_number(&h, LP_ARMOR_BYTES);

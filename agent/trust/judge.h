@@ -7,16 +7,9 @@
  * decides; remembering the outcome is the caller's.
  */
 #include "agent/trust/commit.h"
-#include "agent/trust/signers.h"
+#include "agent/trust/policy.h"
 #include "agent/trust/verdict.h"
 #include "agent/trust/verified.h"
-
-/* By what rules; borrowed for the call. */
-struct trust_policy {
-	const struct signers *signers;
-	unsigned rsa_bits;         /* the least; below 2048 counts as 2048 */
-	unsigned ancestry_commits; /* the most commits read on one walk; 0: LP_ANCESTRY_COMMITS */
-};
 
 /*
  * Whether a revision with this payload was accepted at any time before. LP_OK with the
@@ -36,7 +29,7 @@ struct trust_floor {
 
 struct judgement {
 	enum verdict verdict;
-	char reason[512];            /* for a person; without the verdict's name */
+	char reason[LP_REASON_TEXT]; /* for a person; without the verdict's name */
 	struct payload_id payload;   /* of the tip; zero when it was too malformed to have one */
 	char signer[LP_SIGNER_TEXT]; /* "" when unknown */
 	char fingerprint[LP_FINGERPRINT_TEXT]; /* "" when there is no readable key */

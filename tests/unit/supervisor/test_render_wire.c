@@ -67,6 +67,7 @@ static void a_verdict_arrives_as_it_was_sent(void)
 	CHECK_OK(lp_wire_done(&r, "verdict", &err));
 	CHECK(out.verdict == VERDICT_UNKNOWN_SIGNER && out.verified.committed_s == 1700000000);
 	CHECK_STR(out.reason, in.reason);
+	CHECK(sizeof(out.reason) == LP_REASON_TEXT);
 	CHECK_STR(out.verified.signer, in.verified.signer);
 	CHECK_STR(out.verified.subject, in.verified.subject);
 }
