@@ -3,6 +3,7 @@
 
 #include "agent/config_keys.h"
 #include "platform/clock.h"
+#include "platform/text.h"
 #include "platform/yaml.h"
 
 #include <errno.h>
@@ -362,37 +363,13 @@ static void read_default(struct reading *r, const struct key *key, const char *p
 	}
 }
 
-/* How many edits turn a into b, for "did you mean"; both are short key names. */
-static size_t edits(const char *a, const char *b)
-{
-	size_t row[64];
-	size_t n = strlen(b);
-
-	if (n >= 64 || strlen(a) >= 64)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-			best = above + 1 < best ? above + 1 : best;
-			best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-			diagonal = above;
-			row[j] = best;
-		}
-	}
-	return row[n];
-}
-
 static void unknown_key(struct reading *r, const struct key *keys, const struct json_iter *it,
 			const char *path)
 {
 	const struct key *nearest = keys;
 
 	for (const struct key *key = keys; key->name; key++)
-		if (edits(it->key, key->name) < edits(it->key, nearest->name))
+		if (lp_edits(it->key, key->name) < lp_edits(it->key, nearest->name))
 			nearest = key;
 	complain(r, it->value, path,
 		 "unknown key; did you mean \"%s\"? `limpet help config` lists all", nearest->name);

@@ -56,6 +56,41 @@ const char *lp_time_text(int64_t unix_s, char to[LP_TIME_TEXT])
 	return to;
 }
 
+/* The number that the two or four digits at text stand for. */
+static int number_at(const char *text, int width)
+{
+	int value = 0;
+
+	for (int i = 0; i < width; i++)
+		value = value * 10 + (text[i] - '0');
+	return value;
+}
+
+bool lp_time_parse(const char *text, int64_t *ret_s)
+{
+	static const char shape[] = "0000-00-00T00:00:00Z";
+	char back[LP_TIME_TEXT];
+	struct tm utc = {0};
+
+	if (strlen(text) != sizeof(shape) - 1)
+		return false;
+	for (size_t i = 0; shape[i]; i++)
+		if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i])
+			return false;
+	utc.tm_year = number_at(text, 4) - 1900;
+	utc.tm_mon = number_at(text + 5, 2) - 1;
+	utc.tm_mday = number_at(text + 8, 2);
+	utc.tm_hour = number_at(text + 11, 2);
+	utc.tm_min = number_at(text + 14, 2);
+	utc.tm_sec = number_at(text + 17, 2);
+	int64_t unix_s = (int64_t)timegm(&utc);
+	/* the 30th of February and a second 60 come back as another time */
+	if (unix_s <= 0 || strcmp(lp_time_text(unix_s, back), text) != 0)
+		return false;
+	*ret_s = unix_s;
+	return true;
+}
+
 static const struct unit {
 	const char *name;
 	int64_t ms;

@@ -25,6 +25,12 @@ bool lp_wall_is_floor(void);
 /* Unix seconds as RFC 3339 in UTC; "" for 0. Returns to. */
 const char *lp_time_text(int64_t unix_s, char to[LP_TIME_TEXT]);
 
+/*
+ * Reads "2026-11-21T07:40:00Z", as lp_time_text writes it and nothing else that RFC 3339
+ * allows: whole seconds, in UTC, after 1970. False, and *ret_s untouched, for any other text.
+ */
+bool lp_time_parse(const char *text, int64_t *ret_s);
+
 /* A duration for people: "840ms", "12s", "5m10s", "3h", "2d4h". Returns to (16 bytes). */
 const char *lp_duration_text(int64_t ms, char to[16]);
 

@@ -77,3 +77,28 @@ bool lp_is_name(const char *text)
 			return false;
 	return strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }
+
+#define EDITS_CHARS 64
+
+size_t lp_edits(const char *a, const char *b)
+{
+	size_t row[EDITS_CHARS];
+	size_t n = strlen(b);
+
+	if (n >= EDITS_CHARS || strlen(a) >= EDITS_CHARS)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			size_t above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+			best = above + 1 < best ? above + 1 : best;
+			best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+			diagonal = above;
+			row[j] = best;
+		}
+	}
+	return row[n];
+}

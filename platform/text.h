@@ -2,7 +2,7 @@
 #ifndef LIMPET_PLATFORM_TEXT_H
 #define LIMPET_PLATFORM_TEXT_H
 /*
- * Untrusted text on its way to a person's eyes, or into a path.
+ * Untrusted text on its way to a person's eyes, or into a path; and mistyped words.
  */
 #include "platform/buf.h"
 
@@ -20,4 +20,10 @@ void lp_trim_cut(char *text);
  * control byte, neither "." nor "..". An empty one may.
  */
 bool lp_is_name(const char *text);
+
+/*
+ * How many letters must be put in, taken out or changed to turn a into b, for "did you mean":
+ * both are short names; SIZE_MAX when one has 64 letters or more.
+ */
+size_t lp_edits(const char *a, const char *b);
 #endif

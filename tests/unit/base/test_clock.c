@@ -140,6 +140,42 @@ static void random_numbers_stay_in_bounds_and_reach_both(void)
 	CHECK(lp_random_between(UINT64_MAX - 1, UINT64_MAX) >= UINT64_MAX - 1);
 }
 
+static void a_time_is_read_as_it_is_written_and_in_no_other_way(void)
+{
+	static const char *const wrong[] = {
+		"",
+		"2026-11-21",
+		"2026-11-21T07:40:00",
+		"2026-11-21T07:40:00z",
+		"2026-11-21t07:40:00Z",
+		"2026-11-21 07:40:00Z",
+		"2026-11-21T07:40:00.5Z",
+		"2026-11-21T07:40:00+00:00",
+		"2026-11-21T07:40:00Z ",
+		" 026-11-21T07:40:00Z",
+		"2026-02-29T07:40:00Z",
+		"2026-13-01T07:40:00Z",
+		"2026-00-01T07:40:00Z",
+		"2026-11-00T07:40:00Z",
+		"2026-11-21T24:00:00Z",
+		"2026-11-21T07:60:00Z",
+		"2026-11-21T07:40:60Z",
+		"1970-01-01T00:00:00Z",
+		"1969-12-31T23:59:59Z",
+	};
+	static const int64_t times[] = {1, 1763710800, 951782400, 2147483648, 253402300799};
+	char text[LP_TIME_TEXT];
+	int64_t read = -7;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		CHECK(!lp_time_parse(wrong[i], &read) && read == -7);
+	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
+		CHECK(lp_time_parse(lp_time_text(times[i], text), &read));
+		CHECK(read == times[i]);
+	}
+	CHECK(lp_time_parse("2028-02-29T12:00:00Z", &read) && read == 1835438400);
+}
+
 int main(void)
 {
 	TEST(the_boot_clock_goes_forward_in_milliseconds);
@@ -151,5 +187,6 @@ int main(void)
 	TEST(what_is_no_duration_is_refused_and_changes_nothing);
 	TEST(random_bytes_differ_and_fill_all_that_was_asked);
 	TEST(random_numbers_stay_in_bounds_and_reach_both);
+	TEST(a_time_is_read_as_it_is_written_and_in_no_other_way);
 	return check_report();
 }
