@@ -9,7 +9,8 @@
 #define LP_DATE_DIGITS    12 /* of a date: until the year 33658 */
 
 /* a signature */
-#define LP_NAMESPACE_BYTES 255 /* what it says it is for: "git" */
+#define LP_NAMESPACE_BYTES 255  /* what it says it is for: "git" */
+#define LP_CERT_PRINCIPALS 256u /* of a certificate, as in OpenSSH */
 
 /* the signers file */
 #define LP_SIGNERS_BYTES (256u * LP_KIB)

@@ -277,12 +277,18 @@ static bool names_somebody(const char *principals)
 	for (const char *at = principals;; at++) {
 		size_t n = strcspn(at, ",");
 
-		if (n && match_list(principals, (struct slice){(const uint8_t *)at, n}))
+		if (match_list(principals, (struct slice){(const uint8_t *)at, n}))
 			return true;
 		at += n;
 		if (!*at)
 			return false;
 	}
+}
+
+/* An empty name between commas: ssh-keygen looks no further than that, so nothing stands after. */
+static bool has_empty_word(const char *list)
+{
+	return *list == ',' || strstr(list, ",,") || list[strlen(list) - 1] == ',';
 }
 
 static enum lp_code read_line(struct line *l, struct signer *ret)
@@ -291,6 +297,8 @@ static enum lp_code read_line(struct line *l, struct signer *ret)
 
 	*ret = (struct signer){.line = l->number};
 	LP_TRY(take_word(l, "a principal", &principals));
+	if (has_empty_word(principals))
+		return bad(l, "an empty name among the principals");
 	ret->principals = lp_arena_str(l->arena, principals);
 	if (!ret->principals)
 		return lp_arena_full(l->arena, "allowed signers", l->err);
@@ -334,7 +342,8 @@ static enum lp_code add_line(struct signers *s, struct line *l, size_t room)
 		return lp_err_set(l->err, LP_LIMIT, "%s:%u: more than %u keys", l->file, l->number,
 				  LP_SIGNERS_LINES);
 	LP_TRY(read_line(l, &s->list[s->len]));
-	s->len += names_somebody(s->list[s->len].principals);
+	/* the names of a certificate are not in the line */
+	s->len += s->list[s->len].cert_authority || names_somebody(s->list[s->len].principals);
 	return LP_OK;
 }
 
@@ -393,6 +402,18 @@ void lp_signers_free(struct signers *s)
 	*s = (struct signers){0};
 }
 
+/* What a line that names the key, or its authority, says of a namespace at a time. */
+static enum verdict ask_line(const struct signer *line, const char *name_space, int64_t time_s)
+{
+	if (line->namespaces && !lp_pattern_list_match(line->namespaces, name_space))
+		return VERDICT_UNKNOWN_SIGNER;
+	if (line->valid_before_s && time_s > line->valid_before_s)
+		return VERDICT_EXPIRED_KEY;
+	if (line->valid_after_s && time_s < line->valid_after_s)
+		return VERDICT_NOT_YET_VALID_KEY;
+	return VERDICT_ACCEPTED;
+}
+
 enum verdict lp_signers_find(const struct signers *s, const struct ssh_key *key,
 			     const char *name_space, int64_t time_s,
 			     const struct signer **ret_signer)
@@ -400,26 +421,65 @@ enum verdict lp_signers_find(const struct signers *s, const struct ssh_key *key,
 	enum verdict verdict = VERDICT_UNKNOWN_SIGNER;
 
 	*ret_signer = NULL;
-	for (size_t i = 0; i < s->len; i++) {
+	for (size_t i = 0; i < s->len && verdict != VERDICT_ACCEPTED; i++) {
 		const struct signer *line = &s->list[i];
 
 		if (!lp_slice_equal(line->key.blob, key->blob))
 			continue;
-		enum verdict here = VERDICT_ACCEPTED;
-		if (line->cert_authority)
-			here = VERDICT_UNSUPPORTED_KEY;
-		else if (line->namespaces && !lp_pattern_list_match(line->namespaces, name_space))
-			here = VERDICT_UNKNOWN_SIGNER;
-		else if (line->valid_before_s && time_s > line->valid_before_s)
-			here = VERDICT_EXPIRED_KEY;
-		else if (line->valid_after_s && time_s < line->valid_after_s)
-			here = VERDICT_NOT_YET_VALID_KEY;
+		enum verdict here = line->cert_authority ? VERDICT_UNSUPPORTED_KEY
+							 : ask_line(line, name_space, time_s);
 		if (here == VERDICT_ACCEPTED || verdict == VERDICT_UNKNOWN_SIGNER) {
 			verdict = here;
 			*ret_signer = line;
 		}
-		if (here == VERDICT_ACCEPTED)
-			break;
+	}
+	return verdict;
+}
+
+/* One that ssh-keygen can hand back to itself: it joins and splits them by commas and lines. */
+static bool is_plain_principal(struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (name.data[i] == ',' || name.data[i] < ' ' || name.data[i] == 0x7f)
+			return false;
+	return name.len != 0;
+}
+
+static bool find_principal(const struct signer *line, const struct ssh_cert *cert,
+			   struct slice *ret)
+{
+	struct ssh_reader left = LP_SSH_READER(cert->principals);
+
+	while (lp_ssh_cert_principal(&left, ret))
+		if (is_plain_principal(*ret) && match_list(line->principals, *ret))
+			return true;
+	return false;
+}
+
+enum verdict lp_signers_find_cert(const struct signers *s, const struct ssh_cert *cert,
+				  const char *name_space, int64_t time_s,
+				  const struct signer **ret_signer, struct slice *ret_principal)
+{
+	enum verdict verdict = VERDICT_UNKNOWN_SIGNER;
+
+	*ret_signer = NULL;
+	*ret_principal = (struct slice){0};
+	for (size_t i = 0; i < s->len && verdict != VERDICT_ACCEPTED; i++) {
+		const struct signer *line = &s->list[i];
+		enum verdict here = VERDICT_UNKNOWN_SIGNER;
+		struct slice principal;
+
+		if (!line->cert_authority || !lp_slice_equal(line->key.blob, cert->authority.blob))
+			continue;
+		if (find_principal(line, cert, &principal))
+			here = ask_line(line, name_space, time_s);
+		else
+			principal = (struct slice){0};
+		if (here == VERDICT_ACCEPTED || verdict == VERDICT_UNKNOWN_SIGNER) {
+			verdict = here;
+			*ret_signer = line;
+			*ret_principal = principal;
+		}
 	}
 	return verdict;
 }

@@ -6,8 +6,8 @@
  * format (ssh-keygen(1), ALLOWED SIGNERS). One unreadable line refuses the whole
  * file: a line that we skipped could be the one that limits a key.
  */
+#include "agent/trust/cert.h"
 #include "agent/trust/limits.h"
-#include "agent/trust/sshsig.h"
 #include "platform/arena.h"
 
 /* One line that names a key. Memory belongs to the arena of the set. */
@@ -17,7 +17,7 @@ struct signer {
 	const char *namespaces; /* pattern list, or NULL: any */
 	int64_t valid_after_s;  /* Unix seconds, inclusive; 0: always */
 	int64_t valid_before_s; /* Unix seconds, inclusive; 0: for ever */
-	bool cert_authority;    /* signs certificates only, which we do not read yet */
+	bool cert_authority;    /* signs certificates only */
 	struct ssh_key key;
 };
 
@@ -53,6 +53,17 @@ LP_CHECKED enum lp_code lp_signers_load(const char *path, struct signers *ret, s
 enum verdict lp_signers_find(const struct signers *s, const struct ssh_key *key,
 			     const char *name_space, int64_t time_s,
 			     const struct signer **ret_signer);
+
+/*
+ * Looks for a cert-authority line of the authority in cert whose principals take in one of
+ * the certificate's. As lp_signers_find, but VERDICT_UNKNOWN_SIGNER with a line: that line is
+ * of the authority, and is for other namespaces or for other principals. With any line whose
+ * principals do match, *ret_principal is the certificate's that does, as it stands there;
+ * otherwise empty. Neither the certificate's times nor its signature are looked at.
+ */
+enum verdict lp_signers_find_cert(const struct signers *s, const struct ssh_cert *cert,
+				  const char *name_space, int64_t time_s,
+				  const struct signer **ret_signer, struct slice *ret_principal);
 
 /* The first principal of the line, cut to fit; what people see as the signer. Returns to. */
 const char *lp_signer_principal(const struct signer *s, char to[LP_SIGNER_TEXT]);

@@ -102,6 +102,7 @@ static void a_signature_of_another_shape_than_its_keys_is_malformed(void)
 	} bad[] = {
 		{"bad-length", "not 64 bytes of Ed25519"},
 		{"bad-algorithm", "algorithm is not that of its key"},
+		{"bad-sk", "algorithm is not that of its key"},
 		{"bad-zero", "two positive numbers"},
 		{"bad-negative", "two positive numbers"},
 		{"bad-third-number", "two positive numbers"},
@@ -179,11 +180,11 @@ static void bytes_around_the_armor_are_malformed(void)
 
 static void keys_that_are_not_read_are_unsupported(void)
 {
-	CHECK_STR(verdict_of(load("bad-sk")), "unsupported-key");
-	CHECK_HAS(judged.reason, "sk-ssh-ed25519@openssh.com");
+	CHECK_STR(verdict_of(load("bad-mldsa")), "unsupported-key");
+	CHECK_HAS(judged.reason, "ssh-mldsa44-ed25519@openssh.com");
 	CHECK_HAS(judged.fingerprint, "SHA256:");
 	CHECK_STR(verdict_of(load("bad-certificate")), "unsupported-key");
-	CHECK_HAS(judged.reason, "ssh-ed25519-cert-v01@openssh.com");
+	CHECK_HAS(judged.reason, "ssh-dss-cert-v01@openssh.com");
 	CHECK_STR(verdict_of(load("bad-openpgp")), "unsupported-key");
 	CHECK_HAS(judged.reason, "OpenPGP");
 	CHECK_STR(verdict_of(load("bad-rsa-sha1")), "unsupported-key");
