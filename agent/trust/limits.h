@@ -16,4 +16,11 @@
 #define LP_SIGNERS_BYTES (256u * LP_KIB)
 #define LP_SIGNERS_LINES 1000u          /* that name a key */
 #define LP_SIGNERS_LINE  (16u * LP_KIB) /* bytes of one line */
+
+/* limpet.yaml */
+#define LP_BINDING_BYTES  (64u * LP_KIB)
+#define LP_BINDING_MEMORY (1u * LP_MIB) /* its tree, until it is read */
+#define LP_AUDIENCE_MAX   128           /* entries */
+#define LP_AUDIENCE_TEXT  70            /* "group/" and a name of 63 letters, with the NUL */
+#define LP_SEQUENCE_MAX   (1LL << 53)   /* what every JSON reader keeps whole */
 #endif
