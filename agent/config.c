@@ -224,24 +224,21 @@ static void set_measure(struct reading *r, const struct key *key, const struct j
 		set_number(r, key, v, path, number, field);
 }
 
-static void set_level(struct reading *r, const struct jval *v, const char *path, const char *text,
-		      enum log_level *field)
+static void set_word(struct reading *r, const struct key *key, const struct jval *v,
+		     const char *path, const char *text, int *field)
 {
-	static const struct {
-		const char *name;
-		enum log_level level;
-	} levels[] = {{"error", LOG_LEVEL_ERROR},
-		      {"warn", LOG_LEVEL_WARN},
-		      {"info", LOG_LEVEL_INFO},
-		      {"debug", LOG_LEVEL_DEBUG}};
+	LP_AUTO(lp_buf_free) struct buf all = LP_BUF(LP_KIB);
+	struct err err = {0};
 
-	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-		if (strcmp(levels[i].name, text) == 0) {
-			*field = levels[i].level;
+	for (const struct key_word *word = key->words; word->name; word++) {
+		if (strcmp(word->name, text) == 0) {
+			*field = word->value;
 			return;
 		}
+		if (lp_buf_printf(&all, &err, "%s%s", all.len ? ", " : "", word->name) != LP_OK)
+			break;
 	}
-	complain(r, v, path, "\"%s\": expected error, warn, info or debug", text);
+	complain(r, v, path, "\"%s\": expected one of %s", text, lp_buf_text(&all));
 }
 
 static void set_names(struct reading *r, const struct jval *v, const char *path)
@@ -327,8 +324,8 @@ static void read_value(struct reading *r, const struct key *key, const struct jv
 			 key->type == KEY_DURATION ? " such as 300s" : "");
 	else if (key->type == KEY_DURATION)
 		set_measure(r, key, v, path, text, field);
-	else if (key->type == KEY_LEVEL)
-		set_level(r, v, path, text, field);
+	else if (key->type == KEY_WORD)
+		set_word(r, key, v, path, text, field);
 	else if (key->type != KEY_BOOL)
 		set_text(r, key, v, path, text, field);
 }
@@ -352,8 +349,8 @@ static void read_default(struct reading *r, const struct key *key, const char *p
 	case KEY_BYTES:
 		set_measure(r, key, NULL, path, key->fallback, field);
 		break;
-	case KEY_LEVEL:
-		set_level(r, NULL, path, key->fallback, field);
+	case KEY_WORD:
+		set_word(r, key, NULL, path, key->fallback, field);
 		break;
 	case KEY_NAMES:
 	case KEY_SOURCES:

@@ -16,6 +16,8 @@
 struct trust_config {
 	char signers[LP_PATH_MAX]; /* allowed_signers */
 	int64_t rsa_bits;          /* the shortest RSA key that is accepted */
+	enum { TRUST_HISTORY_EVERY, TRUST_HISTORY_TIP } history; /* whose signature must be good */
+	int64_t commits; /* the most between the accepted one and a new tip */
 };
 
 struct source_config {

@@ -8,11 +8,26 @@
 
 #define FIELD(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
 
+_Static_assert(sizeof(enum log_level) == sizeof(int), "a KEY_WORD's field");
+
+static const struct key_word levels[] = {{"error", LOG_LEVEL_ERROR},
+					 {"warn", LOG_LEVEL_WARN},
+					 {"info", LOG_LEVEL_INFO},
+					 {"debug", LOG_LEVEL_DEBUG},
+					 {0}};
+static const struct key_word histories[] = {
+	{"every", TRUST_HISTORY_EVERY}, {"tip", TRUST_HISTORY_TIP}, {0}};
+
 static const struct key trust_keys[] = {
 	{"signers", KEY_FILE, FIELD(trust_config, signers), NULL, 0, 0,
 	 "allowed_signers file (ssh-keygen(1)): whose commits are accepted"},
 	{"rsaBits", KEY_NUMBER, FIELD(trust_config, rsa_bits), "2048", LP_RSA_BITS_MIN,
 	 LP_RSA_BITS_MAX, "shortest RSA key that is accepted"},
+	{"history", KEY_WORD, FIELD(trust_config, history), "every", 0, 0,
+	 "whose signatures must be good: of every commit since the accepted one, or of the tip",
+	 NULL, histories},
+	{"commits", KEY_NUMBER, FIELD(trust_config, commits), "20000", 1, LP_ANCESTRY_COMMITS,
+	 "the most commits between the accepted one and a new tip"},
 	{0},
 };
 
@@ -79,7 +94,8 @@ const struct key lp_config_keys[] = {
 	 "where revisions, inventory and Git objects are kept"},
 	{"socket", KEY_PATH, FIELD(config, socket), "/run/limpet/limpet.sock", 0, 0,
 	 "control socket of the daemon"},
-	{"log", KEY_LEVEL, FIELD(config, log), "info", 0, 0, "error, warn, info or debug"},
+	{"log", KEY_WORD, FIELD(config, log), "info", 0, 0, "error, warn, info or debug", NULL,
+	 levels},
 	{"sources", KEY_SOURCES, FIELD(config, sources), NULL, 0, 0,
 	 "what this device runs; one entry for now", lp_source_keys},
 	{"cluster", KEY_SECTION, FIELD(config, cluster), "{}", 0, 0, "the API server",

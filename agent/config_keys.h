@@ -16,10 +16,15 @@ enum key_type {
 	KEY_BYTES,    /* 32MiB */
 	KEY_NUMBER,
 	KEY_BOOL,
-	KEY_LEVEL,   /* error, warn, info, debug */
+	KEY_WORD,    /* one of the key's words; the field is an int or enum */
 	KEY_NAMES,   /* a list of names: struct config.groups */
 	KEY_SOURCES, /* the list of sources */
 	KEY_SECTION, /* an object with keys of its own */
+};
+
+struct key_word {
+	const char *name;
+	int value;
 };
 
 struct key {
@@ -29,7 +34,8 @@ struct key {
 	const char *fallback; /* the default as one would write it; NULL: required */
 	int64_t min, max;     /* of numbers, milliseconds, bytes */
 	const char *help;
-	const struct key *keys; /* of a section, ended by a key without a name */
+	const struct key *keys;       /* of a section, ended by a key without a name */
+	const struct key_word *words; /* of a KEY_WORD, ended by a word without a name */
 };
 
 extern const struct key lp_config_keys[];

@@ -12,7 +12,7 @@ static const char *type_name(enum key_type type)
 		[KEY_TREE] = "path",           [KEY_URL] = "url",
 		[KEY_BRANCH] = "branch",       [KEY_DURATION] = "duration",
 		[KEY_BYTES] = "size",          [KEY_NUMBER] = "number",
-		[KEY_BOOL] = "true/false",     [KEY_LEVEL] = "level",
+		[KEY_BOOL] = "true/false",     [KEY_WORD] = "word",
 		[KEY_NAMES] = "list of names", [KEY_SOURCES] = "list",
 		[KEY_SECTION] = "section",
 	};

@@ -40,6 +40,11 @@ void lp_wall_floor(int64_t unix_s)
 		floor_s = unix_s;
 }
 
+int64_t lp_wall_floor_s(void)
+{
+	return floor_s;
+}
+
 bool lp_wall_is_floor(void)
 {
 	return now(CLOCK_REALTIME, 1) < floor_s;
@@ -50,9 +55,10 @@ const char *lp_time_text(int64_t unix_s, char to[LP_TIME_TEXT])
 	time_t t = (time_t)unix_s;
 	struct tm utc;
 
-	to[0] = '\0';
-	if (unix_s && gmtime_r(&t, &utc))
-		strftime(to, LP_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	/* a year of five digits does not fit, and what strftime then leaves has no end */
+	if (!unix_s || !gmtime_r(&t, &utc) ||
+	    strftime(to, LP_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+		to[0] = '\0';
 	return to;
 }
 

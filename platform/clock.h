@@ -19,6 +19,9 @@ int64_t lp_wall_s(void);
 /* Raises the floor of lp_wall_s to unix_s; a lower value changes nothing. */
 void lp_wall_floor(int64_t unix_s);
 
+/* The floor: as much time has passed for certain. */
+int64_t lp_wall_floor_s(void);
+
 /* Whether the system's clock is below the floor, so that lp_wall_s is a guess. */
 bool lp_wall_is_floor(void);
 

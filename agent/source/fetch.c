@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/source/fetch.h"
 
-#include "agent/source/ancestry.h"
 #include "agent/source/limits.h"
 #include "agent/source/objects.h"
 #include "agent/source/pack.h"
+#include "agent/trust/ancestry.h"
 #include "platform/clock.h"
 
 #include <inttypes.h>
@@ -54,7 +54,9 @@ struct fetching {
 	const struct fetch_progress *progress;
 	struct git *store; /* owned; what is accepted; NULL when it is no base to build on */
 	char incoming[LP_PATH_MAX];
-	uint64_t left_bytes; /* of all packs of this poll */
+	uint64_t left_bytes;     /* of all packs of this poll */
+	uint64_t ancestry_bytes; /* of those with the commits between, that are left */
+	uint64_t announced;      /* objects, by the head of the last pack */
 };
 
 static void fetching_free(struct fetching *f)
@@ -71,9 +73,13 @@ static enum lp_code download_pack(struct fetching *f, const struct fetch_wish *w
 	LP_TRY(lp_pack_scan_begin(&download.scan, limits, err));
 	LP_TRY(lp_git_inbound_new(f->incoming, wish->tip_only ? f->store : NULL, &download.inbound,
 				  err));
-	LP_TRY(lp_remote_fetch(f->remote, wish, limits->bytes, take_pack, &download, err));
+	enum lp_code code =
+		lp_remote_fetch(f->remote, wish, limits->bytes, take_pack, &download, err);
+	uint64_t took = download.scan.bytes;
+	f->announced = download.scan.objects;
+	f->left_bytes -= took < f->left_bytes ? took : f->left_bytes;
+	LP_TRY(code);
 	LP_TRY(lp_pack_scan_finish(&download.scan, err));
-	f->left_bytes -= download.scan.bytes;
 	if (download.scan.objects == 0)
 		return LP_OK;
 	return lp_git_inbound_finish(download.inbound, err);
@@ -139,36 +145,81 @@ static enum lp_code fetch_tip(struct fetching *f, const struct oid *tip, struct 
 /* --- the commits between --- */
 
 /*
- * Asks for all commits that the accepted one does not have. With a filter they come alone, and
- * otherwise with their files. What passes the bounds is left, and most of it shows in the head of
- * the pack, before anything of it was sent.
+ * Asks for commits from one down to a depth, without what the accepted one has. With a filter they
+ * come alone, and otherwise with their files. What passes the bounds is left, and most of it shows
+ * in the head of the pack, before anything of it was sent.
  */
-static enum lp_code fetch_commits(struct fetching *f, const struct oid *tip, bool *ret_complete,
-				  struct err *err)
+static enum lp_code fetch_commits(struct fetching *f, const struct fetch_wish *from,
+				  bool *ret_in_bounds, struct err *err)
 {
 	struct capabilities can;
 	LP_TRY(lp_remote_capabilities(f->remote, &can, err));
-	struct fetch_wish wish = {
-		.want = *tip, .have = f->request->accepted, .commits_only = can.filter};
-	uint64_t most = f->left_bytes < LP_ANCESTRY_BYTES ? f->left_bytes : LP_ANCESTRY_BYTES;
+	struct fetch_wish wish = *from;
+	wish.commits_only = can.filter;
+	uint64_t had = f->left_bytes, most = had < f->ancestry_bytes ? had : f->ancestry_bytes;
+	uint64_t commits = wish.depth ? LP_ANCESTRY_COMMITS : LP_ANCESTRY_PIECE;
 	struct pack_limits limits = {.bytes = most,
-				     .objects = can.filter ? LP_ANCESTRY_COMMITS : LP_PACK_OBJECTS,
+				     .objects = can.filter ? commits : LP_PACK_OBJECTS,
 				     .object_bytes = can.filter ? LP_COMMIT_BYTES : LP_BLOB_BYTES,
 				     .inflated_bytes = LP_PACK_INFLATED};
 	enum lp_code code = download_pack(f, &wish, &limits, err);
-	*ret_complete = code == LP_OK;
+	f->ancestry_bytes -= had - f->left_bytes; /* at most `most` */
+	/* One pack with everything was only to be had had it been small; pieces are next. */
+	*ret_in_bounds = code == LP_OK || (!wish.depth && f->announced <= LP_ANCESTRY_COMMITS);
 	return code == LP_LIMIT ? LP_OK : code;
 }
 
+/* What lies between the tip and the accepted one, as far as it is there; *ret_at is missing. */
+static enum lp_code look(struct fetching *f, const struct oid *tip, enum ancestry *ret,
+			 struct oid *ret_at, struct err *err)
+{
+	LP_AUTO(lp_git_close) struct git *all = NULL;
+	LP_TRY(lp_objects_open(f->request->objects, f->incoming, &all, err));
+	struct ancestry_walk walk = {.from = tip,
+				     .from_len = 1,
+				     .goal = f->request->accepted,
+				     .all = true,
+				     .max = LP_ANCESTRY_COMMITS,
+				     .read = lp_objects_commit,
+				     .ctx = all};
+	LP_TRY(lp_ancestry_walk(&walk, err));
+	*ret = walk.result;
+	*ret_at = walk.at;
+	return LP_OK;
+}
+
+/*
+ * Fetches the commits between: all at once when they are few, otherwise in pieces, because an
+ * indexer's memory grows with the commits of a pack. A piece that brings nothing begins at an
+ * ancestor of the accepted commit, where a merged branch began; then what lies below the accepted
+ * one is fetched too, deeper each time, so that it can be told to be an ancestor. All of it is
+ * bounded by LP_ANCESTRY_PIECES.
+ */
 static enum lp_code complete_ancestry(struct fetching *f, const struct oid *tip, bool *ret_complete,
 				      struct err *err)
 {
-	LP_AUTO(lp_git_close) struct git *all = NULL;
-	enum ancestry ancestry;
-	LP_TRY(lp_objects_open(f->request->objects, f->incoming, &all, err));
-	LP_TRY(lp_ancestry(all, tip, &f->request->accepted, &ancestry, err));
-	*ret_complete = true;
-	return ancestry == ANCESTRY_GAP ? fetch_commits(f, tip, ret_complete, err) : LP_OK;
+	const struct oid *accepted = &f->request->accepted;
+	struct oid missing, before = {{0}};
+	unsigned below = LP_ANCESTRY_BELOW;
+	enum ancestry way;
+	bool in_bounds = true;
+
+	LP_TRY(look(f, tip, &way, &missing, err));
+	for (unsigned piece = 0; way == ANCESTRY_INCOMPLETE && in_bounds; piece++) {
+		struct fetch_wish wish = {
+			.want = missing, .have = *accepted, .depth = piece ? LP_ANCESTRY_PIECE : 0};
+		if (piece == LP_ANCESTRY_PIECES)
+			break;
+		if (piece > 1 && lp_oid_equal(&missing, &before)) {
+			wish = (struct fetch_wish){.want = *accepted, .depth = below};
+			below *= 8;
+		}
+		before = missing;
+		LP_TRY(fetch_commits(f, &wish, &in_bounds, err));
+		LP_TRY(look(f, tip, &way, &missing, err));
+	}
+	*ret_complete = way != ANCESTRY_INCOMPLETE && way != ANCESTRY_TOO_LONG;
+	return LP_OK;
 }
 
 /* --- all of it --- */
@@ -242,7 +293,8 @@ enum lp_code lp_fetch(struct remote *remote, const struct fetch_request *request
 	struct fetching f = {.remote = remote,
 			     .request = request,
 			     .progress = progress,
-			     .left_bytes = LP_PACK_BYTES};
+			     .left_bytes = LP_PACK_BYTES,
+			     .ancestry_bytes = LP_ANCESTRY_BYTES};
 	struct fetched fetched = {0};
 	if (request->max_pack_bytes && request->max_pack_bytes < LP_PACK_BYTES)
 		f.left_bytes = request->max_pack_bytes;

@@ -15,7 +15,10 @@
 /* packs */
 #define LP_PACK_INFLATED ((uint64_t)512 * LP_MIB) /* all objects of one pack, inflated */
 #define LP_ANCESTRY_BYTES \
-	(16u * LP_MIB) /* the commits between floor and tip, with what comes along */
+	(16u * LP_MIB)           /* the commits between floor and tip, with what comes along */
+#define LP_ANCESTRY_PIECE  2048u /* commits in depth of one pack of them */
+#define LP_ANCESTRY_BELOW  64u   /* commits below the floor, at first; then ever more */
+#define LP_ANCESTRY_PIECES 16u   /* packs of one poll, of both kinds */
 
 /* object store */
 #define LP_STORE_PACKS 20u /* more than that: the next fetch starts a fresh store */

@@ -28,8 +28,8 @@ enum lp_code lp_fetch_ask(const struct fetch_wish *wish, struct buf *to, struct 
 	LP_TRY(lp_pkt_put(to, err, "ofs-delta"));
 	if (wish->tip_only && have)
 		LP_TRY(lp_pkt_put(to, err, "shallow %s", lp_oid_hex(&wish->have, hex)));
-	if (wish->tip_only)
-		LP_TRY(lp_pkt_put(to, err, "deepen 1"));
+	if (wish->tip_only || wish->depth)
+		LP_TRY(lp_pkt_put(to, err, "deepen %u", wish->tip_only ? 1 : wish->depth));
 	if (wish->commits_only)
 		LP_TRY(lp_pkt_put(to, err, "filter tree:0"));
 	LP_TRY(lp_pkt_put(to, err, "want %s", lp_oid_hex(&wish->want, hex)));

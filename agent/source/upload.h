@@ -10,6 +10,7 @@ struct fetch_wish {
 	struct oid want;
 	struct oid have;   /* zero: nothing */
 	bool tip_only;     /* depth 1; have is then a commit without its parents */
+	unsigned depth;    /* commits from want down; 0: all */
 	bool commits_only; /* filter=tree:0: only to a server that says `filter` */
 };
 

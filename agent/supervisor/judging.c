@@ -64,17 +64,31 @@ static enum lp_code read_floor(struct source_run *run, struct trust_floor *floor
 	return LP_OK;
 }
 
+/* The settings among the rules; the files that it names are read where they are needed. */
+static struct trust_policy policy_of(const struct source_config *config)
+{
+	static const enum trust_history histories[] = {
+		[TRUST_HISTORY_EVERY] = HISTORY_EVERY,
+		[TRUST_HISTORY_TIP] = HISTORY_TIP,
+	};
+
+	return (struct trust_policy){.rsa_bits = (unsigned)config->trust.rsa_bits,
+				     .history = histories[config->trust.history],
+				     .ancestry_commits = (unsigned)config->trust.commits,
+				     .floor_s = lp_wall_floor_s()};
+}
+
 enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], struct err *err)
 {
 	const struct source_config *config = run->config;
 	const struct limits_config *limits = &run->super->config.limits;
 	LP_AUTO(lp_signers_free) struct signers signers = {0};
-	struct trust_policy policy = {.signers = &signers,
-				      .rsa_bits = (unsigned)config->trust.rsa_bits};
+	struct trust_policy policy = policy_of(config);
 	struct trust_floor floor;
 	uint8_t trust[LP_SHA256_BYTES];
 	LP_AUTO(lp_hash_abort) struct lp_hash sha = {0};
 
+	policy.signers = &signers;
 	LP_TRY(lp_signers_load(config->trust.signers, &signers, err));
 	LP_TRY(read_floor(run, &floor, err));
 	lp_trust_digest(&policy, &floor, LIMPET_VERSION, trust);
@@ -404,11 +418,15 @@ static enum lp_code make_request(struct source_run *run, struct render_request *
 				 struct err *err)
 {
 	const struct source_config *config = run->config;
+	const struct trust_policy policy = policy_of(config);
 	struct trust_floor floor;
 
 	LP_TRY(read_floor(run, &floor, err));
 	*request = (struct render_request){
-		.rsa_bits = (unsigned)config->trust.rsa_bits,
+		.rsa_bits = policy.rsa_bits,
+		.history = policy.history,
+		.commits = policy.ancestry_commits,
+		.floor_s = policy.floor_s,
 		.tip = run->fetched.tip,
 		.floor = floor.present,
 		.floor_commit = floor.commit,

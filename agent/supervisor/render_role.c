@@ -118,7 +118,11 @@ static enum lp_code judge(struct work *work, struct judgement *ret, struct err *
 {
 	const struct render_request *request = &work->request;
 	LP_AUTO(lp_signers_free) struct signers signers = {0};
-	struct trust_policy policy = {.signers = &signers, .rsa_bits = request->rsa_bits};
+	struct trust_policy policy = {.signers = &signers,
+				      .rsa_bits = request->rsa_bits,
+				      .history = request->history,
+				      .ancestry_commits = request->commits,
+				      .floor_s = request->floor_s};
 	struct trust_floor floor = {.present = request->floor,
 				    .commit = request->floor_commit,
 				    .payload = request->floor_payload,

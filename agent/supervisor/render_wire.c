@@ -10,6 +10,9 @@ void lp_render_request_put(struct wire_writer *w, const struct render_request *r
 	lp_wire_put_str(w, request->quarantine);
 	lp_wire_put_str(w, request->signers);
 	lp_wire_put_u32(w, request->rsa_bits);
+	lp_wire_put_u8(w, (uint8_t)request->history);
+	lp_wire_put_u32(w, request->commits);
+	lp_wire_put_i64(w, request->floor_s);
 	PUT(w, request->tip.bytes);
 	lp_wire_put_u8(w, request->floor);
 	PUT(w, request->floor_commit.bytes);
@@ -26,6 +29,11 @@ void lp_render_request_take(struct wire_reader *r, struct render_request *ret)
 	lp_wire_str(r, ret->quarantine, sizeof(ret->quarantine));
 	lp_wire_str(r, ret->signers, sizeof(ret->signers));
 	ret->rsa_bits = lp_wire_u32(r);
+	ret->history = lp_wire_u8(r);
+	if (ret->history >= HISTORY_COUNT)
+		r->bad = true;
+	ret->commits = lp_wire_u32(r);
+	ret->floor_s = lp_wire_i64(r);
 	TAKE(r, ret->tip.bytes);
 	ret->floor = lp_wire_u8(r);
 	TAKE(r, ret->floor_commit.bytes);

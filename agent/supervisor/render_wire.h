@@ -29,6 +29,9 @@ struct render_request {
 	char quarantine[LP_PATH_MAX]; /* the new ones; "" none */
 	char signers[LP_PATH_MAX];
 	unsigned rsa_bits;
+	enum trust_history history;
+	unsigned commits; /* the most between floor and tip */
+	int64_t floor_s;  /* Unix seconds that have passed for certain */
 	struct oid tip;
 	bool floor; /* something was accepted before */
 	struct oid floor_commit;

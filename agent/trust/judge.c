@@ -95,10 +95,9 @@ static enum lp_code is_behind(const struct trust_policy *policy, const struct ti
 	return LP_OK;
 }
 
-/* The floor was not met on the way down from the tip: what that is called. */
-static void settle_not_descended(struct judgement *j, const struct ancestry_walk *w,
-				 const struct trust_floor *floor, bool behind,
-				 const struct err *err)
+/* The way down from the tip is not what it must be: what that is called. */
+static void settle_way(struct judgement *j, const struct ancestry_walk *w,
+		       const struct trust_floor *floor, bool behind, const struct err *err)
 {
 	char floor_hex[LP_OID_TEXT], hex[LP_OID_TEXT];
 
@@ -110,31 +109,70 @@ static void settle_not_descended(struct judgement *j, const struct ancestry_walk
 	} else if (behind) {
 		settle(j, VERDICT_ROLLBACK, "it is an ancestor of the accepted commit %s",
 		       floor_hex);
-	} else if (w->result == ANCESTRY_TOO_LONG) {
+	} else if (w->result == ANCESTRY_TOO_LONG && !w->found) {
 		settle(j, VERDICT_DIVERGED,
 		       "the accepted commit %s is not among the first %u commits below it",
 		       floor_hex, w->max);
+	} else if (w->result == ANCESTRY_TOO_LONG) {
+		settle(j, VERDICT_TOO_LARGE,
+		       "more than %u commits between it and the accepted commit %s", w->max,
+		       floor_hex);
 	} else {
 		j->incomplete = w->result == ANCESTRY_INCOMPLETE;
 		j->missing = w->at;
-		settle(j, VERDICT_DIVERGED, "it does not descend from the accepted commit %s%s",
-		       floor_hex, j->incomplete ? ", as far as its ancestors were fetched" : "");
+		settle(j, VERDICT_DIVERGED, "%s the accepted commit %s%s%s",
+		       w->found ? "something was merged into it that does not come from"
+				: "it does not descend from",
+		       floor_hex,
+		       j->incomplete ? ", as far as its ancestors were fetched: not " : "",
+		       j->incomplete ? hex : "");
 	}
 }
 
-/* A tip that is not the floor: whether it goes forward. */
+/* What is asked of a commit between the floor and the tip. */
+struct between {
+	const struct trust_policy *policy;
+	struct signature signature; /* of the first that is refused */
+};
+
+static enum lp_code check_signature(void *ctx, const struct oid *id, const struct commit *commit,
+				    bool *ret_good, struct err *err)
+{
+	struct between *b = ctx;
+
+	LP_TRY(lp_signature_judge(b->policy, commit, SIGNATURE_BELOW, &b->signature, err));
+	*ret_good = b->signature.verdict == VERDICT_ACCEPTED;
+	return LP_OK;
+}
+
+static void settle_below(struct judgement *j, const struct ancestry_walk *w,
+			 const struct signature *s)
+{
+	char hex[LP_OID_TEXT];
+
+	settle(j, s->verdict, "commit %s below the tip: %.440s", lp_oid_hex(&w->at, hex),
+	       s->reason);
+	memcpy(j->fingerprint, s->fingerprint, sizeof(j->fingerprint));
+	memcpy(j->signer, s->signer, sizeof(j->signer));
+}
+
+/* A tip that is not the floor: whether it goes forward, and over what. */
 static enum lp_code judge_descent(const struct trust_policy *policy, const struct tip *t,
 				  const struct trust_floor *floor, commit_reader *read, void *ctx,
 				  struct judgement *j, struct err *err)
 {
+	struct between between = {.policy = policy};
 	struct ancestry_walk w = {
 		.from = t->commit.parents,
 		.from_len = t->commit.parents_len,
 		.goal = floor->commit,
 		.goal_payload = floor->payload,
+		.all = true,
 		.max = ancestry_limit(policy),
 		.read = read,
 		.ctx = ctx,
+		.check = policy->history == HISTORY_EVERY ? check_signature : NULL,
+		.check_ctx = &between,
 	};
 	bool behind = false;
 
@@ -142,10 +180,14 @@ static enum lp_code judge_descent(const struct trust_policy *policy, const struc
 	j->walked = w.walked;
 	if (w.result == ANCESTRY_FOUND)
 		return LP_OK;
+	if (w.result == ANCESTRY_REFUSED) {
+		settle_below(j, &w, &between.signature);
+		return LP_OK;
+	}
 	struct err walk_err = *err;
-	if (w.result != ANCESTRY_MALFORMED && w.result != ANCESTRY_TOO_LARGE)
+	if (!w.found && w.result != ANCESTRY_MALFORMED && w.result != ANCESTRY_TOO_LARGE)
 		LP_TRY(is_behind(policy, t, floor, read, ctx, &behind, err));
-	settle_not_descended(j, &w, floor, behind, &walk_err);
+	settle_way(j, &w, floor, behind, &walk_err);
 	return LP_OK;
 }
 
@@ -231,6 +273,7 @@ void lp_trust_digest(const struct trust_policy *policy, const struct trust_floor
 	lp_hash_add(&h, version, strlen(version));
 	lp_hash_add(&h, policy->signers->digest, sizeof(policy->signers->digest));
 	add_number(&h, lp_policy_rsa_bits(policy));
+	add_number(&h, policy->history);
 	add_number(&h, ancestry_limit(policy));
 	add_number(&h, LP_COMMIT_BYTES);
 	add_number(&h, LP_ARMOR_BYTES);

@@ -7,9 +7,17 @@
  */
 #include "agent/trust/signers.h"
 
+/* Whose signature is demanded below the tip. In either case all of it must be well formed. */
+enum trust_history {
+	HISTORY_EVERY, /* each commit between the floor and the tip carries a good signature */
+	HISTORY_TIP,   /* the tip's signer vouches for what was merged below */
+	HISTORY_COUNT,
+};
+
 struct trust_policy {
 	const struct signers *signers;
-	unsigned rsa_bits;         /* the least; below LP_RSA_BITS_MIN counts as that */
+	unsigned rsa_bits; /* the least; below LP_RSA_BITS_MIN counts as that */
+	enum trust_history history;
 	unsigned ancestry_commits; /* the most commits read on one walk; 0: LP_ANCESTRY_COMMITS */
 	/* Unix seconds that have passed for certain: a dead clock can prove no more. 0: none. */
 	int64_t floor_s;

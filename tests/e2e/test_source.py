@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -145,6 +146,51 @@ def test_a_merge_of_a_branch_that_left_before_the_accepted_commit_is_connected(o
     assert tip_is_whole(origin, tip)
 
 
+def line_of(origin, name, count, start=None):
+    """A branch of `count` commits with one tree, on the server alone; its tip."""
+    tree = origin.repo.git("rev-parse", "HEAD^{tree}")
+    first = f"from {start}\n" if start else f"M 040000 {tree} \n"
+    origin.remote.git("fast-import", "--quiet", input="".join(
+        f"commit refs/heads/{name}\ncommitter a <a@b> {n} +0000\ndata 1\nx\n"
+        + (first if n == 1 else "") for n in range(1, count + 1)).encode())
+    return origin.remote.tip(name)
+
+
+@pytest.mark.parametrize("allowed", [True, False], ids=["filter", "no-filter"])
+def test_a_long_line_comes_in_pieces(origin, allowed):
+    origin.remote.allow_filter(allowed)
+    accepted = origin.write(3)
+    origin.role.sync()
+    tip = line_of(origin, "long", 2 * limit("LP_ANCESTRY_PIECE") + 500, accepted)
+    origin.remote.set_branch("site/demo", tip)
+    fetched = origin.role.fetch()
+    assert fetched["ancestry"], fetched
+    assert origin.role.walk(tip, accepted, fetched["quarantine"]) == "connected"
+    packs = len(list(Path(fetched["quarantine"]).rglob("*.pack")))
+    assert packs == (4 if allowed else 2), "with files nobody knows how many commits come"
+    assert packs <= limit("LP_ANCESTRY_PIECES")
+
+
+def test_a_branch_that_left_far_below_is_followed_to_where_it_left(origin):
+    origin.remote.allow_filter()
+    origin.write(3)
+    line_of(origin, "main-line", 10 * limit("LP_ANCESTRY_BELOW"))
+    origin.repo.git("fetch", "-q", origin.remote.path, "main-line")
+    origin.repo.git("checkout", "-q", "-B", "site/demo", "FETCH_HEAD")
+    accepted = origin.repo.push()
+    origin.role.sync()
+    origin.repo.git("checkout", "-q", "-b", "side", f"HEAD~{5 * limit('LP_ANCESTRY_BELOW')}")
+    origin.repo.write({"side.yaml": "a: 1\n"})
+    origin.repo.commit("side")
+    origin.repo.git("checkout", "-q", "site/demo")
+    origin.change("v: 2\n")
+    origin.repo.git("merge", "-q", "--no-edit", "side")
+    tip = origin.repo.push()
+    fetched = origin.role.fetch()
+    assert fetched["ancestry"]
+    assert origin.role.walk(tip, accepted, fetched["quarantine"]) == "connected"
+
+
 @pytest.mark.parametrize("allowed", [True, False], ids=["filter", "no-filter"])
 def test_an_unrelated_history_is_told_apart(origin, allowed):
     origin.remote.allow_filter(allowed)
@@ -175,11 +221,7 @@ def test_an_ancestry_past_the_bound_is_cut_at_the_head_of_its_pack(origin):
     origin.remote.allow_filter()
     origin.write(3)
     origin.role.sync()
-    tree = origin.repo.git("rev-parse", "HEAD^{tree}")
-    stream = "".join(f"commit refs/heads/long\ncommitter a <a@b> {n} +0000\ndata 1\nx\n"
-                     + ("M 040000 " + tree + " \n" if n == 1 else "") for n in range(1, limit("LP_ANCESTRY_COMMITS") + 500))
-    origin.remote.git("fast-import", "--quiet", input=stream.encode())
-    long = origin.remote.tip("long")
+    long = line_of(origin, "long", limit("LP_ANCESTRY_COMMITS") + 500)
     origin.remote.set_branch("site/demo", long)
     before = origin.role.fetch(skip=long)["received"]
     fetched = origin.role.fetch()

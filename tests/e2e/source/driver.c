@@ -12,11 +12,11 @@
  */
 #include "tests/e2e/driver.h"
 
-#include "agent/source/ancestry.h"
 #include "agent/source/fetched.h"
 #include "agent/source/objects.h"
 #include "agent/source/role.h"
 #include "agent/source/tree_git.h"
+#include "agent/trust/ancestry.h"
 #include "platform/clock.h"
 
 #include <sys/wait.h>
@@ -148,15 +148,24 @@ static void fetch(const struct jval *command)
 
 static void walk(struct git *git, const struct jval *command, struct answer *answer)
 {
-	static const char *const names[] = {"connected", "unrelated", "gap", "bound"};
-	struct oid from, to;
-	enum ancestry ancestry;
+	static const char *const names[] = {
+		[ANCESTRY_FOUND] = "connected", [ANCESTRY_NOT_FOUND] = "unrelated",
+		[ANCESTRY_INCOMPLETE] = "gap",  [ANCESTRY_TOO_LONG] = "bound",
+		[ANCESTRY_MALFORMED] = "bad",   [ANCESTRY_TOO_LARGE] = "large",
+	};
+	struct oid from;
+	struct ancestry_walk w = {.from = &from,
+				  .from_len = 1,
+				  .all = true,
+				  .max = LP_ANCESTRY_COMMITS,
+				  .read = lp_objects_commit,
+				  .ctx = git};
 	oid_of(command, "from", &from);
-	oid_of(command, "to", &to);
-	enum lp_code code = lp_ancestry(git, &from, &to, &ancestry, &err);
+	oid_of(command, "to", &w.goal);
+	enum lp_code code = lp_ancestry_walk(&w, &err);
 	put_code(answer, code, err.msg);
 	if (code == LP_OK)
-		lp_json_put_str(answer->doc, answer->root, "ancestry", names[ancestry]);
+		lp_json_put_str(answer->doc, answer->root, "ancestry", names[w.result]);
 }
 
 struct listing {

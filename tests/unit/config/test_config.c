@@ -68,7 +68,8 @@ static void all_errors_are_told_in_one_pass(void)
 			"cluster: {concurrency: 99}\nretention: 7\n"),
 		   LP_CONFIG, "7 errors");
 	CHECK_HAS(lp_buf_text(&problems), ":1: site: \"Berlin!\": expected a-z, 0-9 and - inside");
-	CHECK_HAS(lp_buf_text(&problems), ":2: log: \"loud\": expected error, warn, info or debug");
+	CHECK_HAS(lp_buf_text(&problems),
+		  ":2: log: \"loud\": expected one of error, warn, info, debug");
 	CHECK_HAS(lp_buf_text(&problems), ":4: sources[0].url: \"ftp://x\": expected https://");
 	CHECK_HAS(lp_buf_text(&problems), ":5: sources[0].poll: \"soon\" is not a duration");
 	CHECK_HAS(lp_buf_text(&problems), ":4: sources[0].trust.signers: is missing");

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/source/ancestry.h"
 #include "agent/source/limits.h"
 #include "agent/source/objects.h"
 #include "tests/unit/source/packs.h"
@@ -258,45 +257,6 @@ static void a_commit_is_read_and_nothing_else_as_one(void)
 	work_end();
 }
 
-static void parents_are_read_as_far_as_they_are_parents(void)
-{
-	static const char a[] = "tree 0c6bc73bc06afaa256377d6cab3b293434b2fa7e\n"
-				"parent 3ef630c18cd29c831f701f2a19e940378565fefb\n"
-				"parent 331763f2614535015032216791295022e2631461\n"
-				"author x\n"
-				"parent 331763f2614535015032216791295022e2631461\n";
-	struct oid parents[4];
-	CHECK(lp_commit_parents(LP_SLICE(a), parents, 4) == 2);
-	CHECK(lp_commit_parents(LP_SLICE(a), parents, 1) == 1);
-	CHECK(lp_commit_parents(LP_SLICE("tree \nparent "), parents, 4) == 0);
-	CHECK(lp_commit_parents(LP_SLICE(""), parents, 4) == 0);
-	for (size_t n = 0; n < 95; n++)
-		CHECK(lp_commit_parents((struct slice){(const uint8_t *)a, n}, parents, 4) ==
-		      (n >= 94));
-}
-
-static void ancestry_tells_connected_unrelated_and_a_gap(void)
-{
-	LP_AUTO(lp_git_close) struct git *git = NULL;
-	struct oid first = id_of("first"), second = id_of("second"), none = id_of("long");
-	enum ancestry ancestry;
-	begin();
-	fetch_thin();
-	CHECK_OK(lp_objects_open(work, incoming, &git, &err));
-	CHECK_OK(lp_ancestry(git, &second, &first, &ancestry, &err));
-	CHECK(ancestry == ANCESTRY_CONNECTED);
-	CHECK_OK(lp_ancestry(git, &second, &second, &ancestry, &err));
-	CHECK(ancestry == ANCESTRY_CONNECTED);
-	CHECK_OK(lp_ancestry(git, &first, &second, &ancestry, &err));
-	CHECK(ancestry == ANCESTRY_UNRELATED);
-	lp_git_close(&git);
-	CHECK_OK(lp_objects_begin(work, false, incoming, &err));
-	CHECK_OK(lp_objects_open(work, incoming, &git, &err));
-	CHECK_OK(lp_ancestry(git, &second, &none, &ancestry, &err));
-	CHECK(ancestry == ANCESTRY_GAP);
-	work_end();
-}
-
 int main(void)
 {
 	TEST(a_missing_store_is_empty);
@@ -315,7 +275,5 @@ int main(void)
 	TEST(cut_between_pack_and_index_can_be_promoted_again);
 	TEST(a_folder_of_too_many_files_is_corrupt);
 	TEST(a_commit_is_read_and_nothing_else_as_one);
-	TEST(parents_are_read_as_far_as_they_are_parents);
-	TEST(ancestry_tells_connected_unrelated_and_a_gap);
 	return check_report();
 }

@@ -26,6 +26,9 @@ static void a_request_arrives_as_it_was_sent(void)
 					   .quarantine = "/q",
 					   .signers = "/etc/limpet/allowed_signers",
 					   .rsa_bits = 3072,
+					   .history = HISTORY_TIP,
+					   .commits = 77,
+					   .floor_s = 1700000000,
 					   .tip = {{1, 2, 3}},
 					   .floor = true,
 					   .floor_commit = {{4}},
@@ -44,6 +47,7 @@ static void a_request_arrives_as_it_was_sent(void)
 	CHECK_STR(out.signers, in.signers);
 	CHECK_STR(out.path, in.path);
 	CHECK_STR(out.ns, in.ns);
+	CHECK(out.history == HISTORY_TIP && out.commits == 77 && out.floor_s == 1700000000);
 	CHECK(out.rsa_bits == 3072 && out.floor && out.allow_empty);
 	CHECK(lp_oid_equal(&out.tip, &in.tip) && lp_oid_equal(&out.floor_commit, &in.floor_commit));
 	CHECK(lp_payload_equal(&out.floor_payload, &in.floor_payload));

@@ -160,6 +160,95 @@ static void a_goal_beyond_a_missing_commit_is_found_on_another_way(void)
 	CHECK(w.result == ANCESTRY_INCOMPLETE && lp_oid_equal(&w.at, &missing));
 }
 
+/* A floor on a line of three, and a tip that merges a branch which began at its root:
+ *
+ *	root - middle - floor - next - tip
+ *	   \-- side ---------------/
+ */
+static struct {
+	struct oid root, middle, floor, side, tip;
+} merge;
+
+static struct ancestry_walk make_merge(void)
+{
+	struct oid both[2];
+
+	forget();
+	merge.root = put_commit(NULL, 0, "root");
+	merge.middle = put_commit(&merge.root, 1, "middle");
+	merge.floor = put_commit(&merge.middle, 1, "floor");
+	merge.side = put_commit(&merge.root, 1, "side");
+	both[0] = put_commit(&merge.floor, 1, "next");
+	both[1] = merge.side;
+	merge.tip = put_commit(both, 2, "tip");
+	struct ancestry_walk w = walk_for(&merge.tip, &merge.floor);
+	w.all = true;
+	return w;
+}
+
+static void take_away(struct oid id)
+{
+	place_of(&id)->id = (struct oid){{0xff}}; /* nobody asks for that one */
+}
+
+static void what_a_merge_brings_from_below_the_goal_ends_at_its_ancestors(void)
+{
+	struct ancestry_walk w = make_merge();
+
+	CHECK_OK(lp_ancestry_walk(&w, &err));
+	CHECK(w.result == ANCESTRY_FOUND && w.found && w.walked == 3); /* tip, next, side */
+}
+
+static void an_end_that_cannot_be_told_to_be_an_ancestor_is_incomplete(void)
+{
+	struct ancestry_walk w = make_merge();
+
+	take_away(merge.middle);
+	take_away(merge.root);
+	CHECK_OK(lp_ancestry_walk(&w, &err));
+	CHECK(w.result == ANCESTRY_INCOMPLETE && w.found && lp_oid_equal(&w.at, &merge.root));
+	w.all = false;
+	CHECK_OK(lp_ancestry_walk(&w, &err));
+	CHECK(w.result == ANCESTRY_FOUND);
+}
+
+/* Says no to commits whose message is that of ctx. */
+static enum lp_code no_to(void *ctx, const struct oid *id, const struct commit *commit,
+			  bool *ret_good, struct err *e)
+{
+	*ret_good = !lp_slice_is(commit->subject, *(const char **)ctx);
+	return LP_OK;
+}
+
+static void every_commit_between_is_asked_about_and_none_below(void)
+{
+	struct ancestry_walk w = make_merge();
+	const char *word = "side";
+
+	w.check = no_to;
+	w.check_ctx = &word;
+	CHECK_OK(lp_ancestry_walk(&w, &err));
+	CHECK(w.result == ANCESTRY_REFUSED && lp_oid_equal(&w.at, &merge.side));
+	word = "root";
+	CHECK_OK(lp_ancestry_walk(&w, &err));
+	CHECK(w.result == ANCESTRY_FOUND);
+	word = "floor";
+	CHECK_OK(lp_ancestry_walk(&w, &err));
+	CHECK(w.result == ANCESTRY_FOUND);
+}
+
+static void a_goal_that_is_not_met_goes_before_what_is_refused(void)
+{
+	struct ancestry_walk w = make_merge();
+	const char *word = "side";
+
+	w.check = no_to;
+	w.check_ctx = &word;
+	w.from = &merge.side;
+	CHECK_OK(lp_ancestry_walk(&w, &err));
+	CHECK(w.result == ANCESTRY_NOT_FOUND && !w.found);
+}
+
 /* --- the judgement --- */
 
 static struct trust_floor the_floor;
@@ -198,6 +287,7 @@ static void start(void)
 {
 	forget();
 	the_floor = (struct trust_floor){0};
+	policy.history = HISTORY_TIP; /* chain-2 is unsigned */
 	seen_payload = (struct payload_id){0};
 }
 
@@ -219,6 +309,21 @@ static void a_tip_that_descends_is_accepted_also_over_unsigned_commits(void)
 	put_file("chain-2");
 	CHECK_STR(judge("chain-3"), "accepted");
 	CHECK(!judged.nothing_new && judged.walked == 1);
+}
+
+static void an_unsigned_commit_below_the_tip_is_refused_by_its_id(void)
+{
+	char hex[LP_OID_TEXT];
+
+	start();
+	policy.history = HISTORY_EVERY;
+	floor_at("chain-1", false);
+	struct oid unsigned_one = put_file("chain-2");
+	CHECK_STR(judge("chain-3"), "unsigned");
+	CHECK_HAS(judged.reason, lp_oid_hex(&unsigned_one, hex));
+	CHECK(lp_oid_is_zero(&judged.verified.commit));
+	floor_at("chain-2", false); /* what was accepted once is not asked about again */
+	CHECK_STR(judge("chain-3"), "accepted");
 }
 
 static void the_accepted_tip_again_is_nothing_new(void)
@@ -383,6 +488,8 @@ static void the_digest_changes_with_each_thing_that_a_refusal_rests_on(void)
 	lp_trust_digest(&(struct trust_policy){.signers = &signers, .ancestry_commits = 7},
 			&the_floor, "1.0", next);
 	CHECK(memcmp(first, next, sizeof(first)) != 0);
+	lp_trust_digest(&(struct trust_policy){.signers = &signers}, &the_floor, "1.0", next);
+	CHECK(memcmp(first, next, sizeof(first)) != 0); /* HISTORY_EVERY */
 	floor_at("chain-1", false);
 	lp_trust_digest(&policy, &the_floor, "1.0", next);
 	CHECK(memcmp(first, next, sizeof(first)) != 0);
@@ -423,6 +530,11 @@ int main(void)
 	TEST(a_walk_finds_the_goal_at_the_end_of_a_long_line);
 	TEST(the_walk_of_the_limits_length_ends);
 	TEST(a_walk_reads_each_commit_once);
+	TEST(what_a_merge_brings_from_below_the_goal_ends_at_its_ancestors);
+	TEST(an_end_that_cannot_be_told_to_be_an_ancestor_is_incomplete);
+	TEST(every_commit_between_is_asked_about_and_none_below);
+	TEST(a_goal_that_is_not_met_goes_before_what_is_refused);
+	TEST(an_unsigned_commit_below_the_tip_is_refused_by_its_id);
 	TEST(a_goal_beyond_a_missing_commit_is_found_on_another_way);
 	TEST(a_first_start_accepts_a_signed_tip);
 	TEST(a_tip_that_descends_is_accepted_also_over_unsigned_commits);
