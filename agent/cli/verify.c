@@ -16,7 +16,7 @@
 #define EXIT_NOT_JUDGED 2
 
 static const struct cli_help help = {
-	.usage = "limpet verify (--object FILE | --repo DIR REV) [--signers FILE]",
+	.usage = "limpet verify (--object FILE | --repo DIR REV) [--signers FILE] [--revoked FILE]",
 	.about = "Judge the signature of one commit, as a device would, and print the verdict.\n"
 		 "Exit code: 0 accepted, 1 refused, 2 could not judge.",
 	.examples = "  git cat-file commit HEAD > /tmp/commit\n"
@@ -27,7 +27,7 @@ static const struct cli_help help = {
 };
 
 struct request {
-	const char *object, *repo, *rev, *signers, *config;
+	const char *object, *repo, *rev, *signers, *revoked, *config;
 	enum cli_output output;
 };
 
@@ -190,11 +190,16 @@ static enum lp_code signers_of_config(const struct request *request, struct trus
 static enum lp_code judge(const struct request *request, struct judgement *ret, struct err *err)
 {
 	LP_AUTO(lp_signers_free) struct signers signers = {0};
+	LP_AUTO(lp_revocation_free) struct revocation revoked = {0};
 	struct trust_policy policy = {.signers = &signers};
 
 	LP_TRY(lp_crypto_init(err));
 	LP_TRY(request->signers ? lp_signers_load(request->signers, &signers, err)
 				: signers_of_config(request, &policy, &signers, err));
+	if (request->revoked) {
+		LP_TRY(lp_revocation_load(request->revoked, &revoked, err));
+		policy.revoked = &revoked;
+	}
 	return request->object ? judge_object(request, &policy, ret, err)
 			       : judge_repo(request, &policy, ret, err);
 }
@@ -273,6 +278,8 @@ int lp_cmd_verify(int argc, char **argv)
 		 &request.repo, NULL},
 		{"signers", 's', "FILE", "allowed_signers (default: those of the configuration)",
 		 NULL, &request.signers, NULL},
+		{"revoked", 0, "FILE", "keys that no longer count, one a line, or a KRL", NULL,
+		 &request.revoked, NULL},
 		CLI_CONFIG(request.config),
 		{"output", 'o', "text|json", "how to print (default json, one line)", NULL, NULL,
 		 &request.output},

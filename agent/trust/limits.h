@@ -17,6 +17,10 @@
 #define LP_SIGNERS_LINES 1000u          /* that name a key */
 #define LP_SIGNERS_LINE  (16u * LP_KIB) /* bytes of one line */
 
+/* the list of what is revoked */
+#define LP_REVOKED_BYTES (1u * LP_MIB)
+#define LP_REVOKED_LINE  (16u * LP_KIB) /* bytes of one line, when it has lines */
+
 /* limpet.yaml */
 #define LP_BINDING_BYTES  (64u * LP_KIB)
 #define LP_BINDING_MEMORY (1u * LP_MIB) /* its tree, until it is read */

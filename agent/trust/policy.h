@@ -5,6 +5,7 @@
  * By what rules a tip is judged: what the device's owner wrote down, as the judge
  * reads it. Everything in it is borrowed.
  */
+#include "agent/trust/revocation.h"
 #include "agent/trust/signers.h"
 
 /* Whose signature is demanded below the tip. In either case all of it must be well formed. */
@@ -16,6 +17,7 @@ enum trust_history {
 
 struct trust_policy {
 	const struct signers *signers;
+	const struct revocation *revoked; /* NULL: nothing is */
 	unsigned rsa_bits; /* the least; below LP_RSA_BITS_MIN counts as that */
 	enum trust_history history;
 	unsigned ancestry_commits; /* the most commits read on one walk; 0: LP_ANCESTRY_COMMITS */
