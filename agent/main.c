@@ -34,6 +34,7 @@ const struct command lp_commands[] = {
 	{"suspend", lp_cmd_suspend, "stop polling and applying until resume"},
 	{"build", lp_cmd_build, "render a folder as the device would"},
 	{"verify", lp_cmd_verify, "judge a commit as the device would"},
+	{"keys", lp_cmd_keys, "import, list and check the keys that may sign"},
 	{"doctor", lp_cmd_doctor, "check this device, and say how to mend what is wrong"},
 	{"version", lp_cmd_version, "version, libraries and their licences"},
 	{"help", lp_cmd_help, "this text, or that of a subcommand"},

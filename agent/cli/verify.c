@@ -21,13 +21,14 @@ static const struct cli_help help = {
 		 "Exit code: 0 accepted, 1 refused, 2 could not judge.",
 	.examples = "  git cat-file commit HEAD > /tmp/commit\n"
 		    "  limpet verify --object /tmp/commit --signers allowed_signers\n"
-		    "  limpet verify --repo . HEAD --signers allowed_signers -o text",
+		    "  limpet verify --repo . HEAD --signers allowed_signers -o text\n"
+		    "  limpet verify --repo . HEAD --keys openpgp.keys",
 	.operands_min = 0,
 	.operands_max = 1,
 };
 
 struct request {
-	const char *object, *repo, *rev, *signers, *revoked, *config;
+	const char *object, *repo, *rev, *signers, *keys, *revoked, *config;
 	enum cli_output output;
 };
 
@@ -190,12 +191,19 @@ static enum lp_code signers_of_config(const struct request *request, struct trus
 static enum lp_code judge(const struct request *request, struct judgement *ret, struct err *err)
 {
 	LP_AUTO(lp_signers_free) struct signers signers = {0};
+	LP_AUTO(lp_pgp_keys_free) struct pgp_keys keys = {0};
 	LP_AUTO(lp_revocation_free) struct revocation revoked = {0};
 	struct trust_policy policy = {.signers = &signers};
 
 	LP_TRY(lp_crypto_init(err));
-	LP_TRY(request->signers ? lp_signers_load(request->signers, &signers, err)
-				: signers_of_config(request, &policy, &signers, err));
+	if (request->keys) {
+		LP_TRY(lp_pgp_keys_load(request->keys, &keys, err));
+		policy.pgp_keys = &keys;
+	}
+	if (request->signers)
+		LP_TRY(lp_signers_load(request->signers, &signers, err));
+	else if (!request->keys)
+		LP_TRY(signers_of_config(request, &policy, &signers, err));
 	if (request->revoked) {
 		LP_TRY(lp_revocation_load(request->revoked, &revoked, err));
 		policy.revoked = &revoked;
@@ -278,6 +286,8 @@ int lp_cmd_verify(int argc, char **argv)
 		 &request.repo, NULL},
 		{"signers", 's', "FILE", "allowed_signers (default: those of the configuration)",
 		 NULL, &request.signers, NULL},
+		{"keys", 'k', "FILE", "OpenPGP keys, as limpet keys import writes them", NULL,
+		 &request.keys, NULL},
 		{"revoked", 0, "FILE", "keys that no longer count, one a line, or a KRL", NULL,
 		 &request.revoked, NULL},
 		CLI_CONFIG(request.config),

@@ -272,6 +272,9 @@ void lp_trust_digest(const struct trust_policy *policy, const struct trust_floor
 	add_number(&h, strlen(version));
 	lp_hash_add(&h, version, strlen(version));
 	lp_hash_add(&h, policy->signers->digest, sizeof(policy->signers->digest));
+	add_number(&h, policy->pgp_keys != NULL);
+	if (policy->pgp_keys)
+		lp_hash_add(&h, policy->pgp_keys->digest, sizeof(policy->pgp_keys->digest));
 	add_number(&h, policy->revoked != NULL);
 	if (policy->revoked)
 		lp_hash_add(&h, policy->revoked->digest, sizeof(policy->revoked->digest));

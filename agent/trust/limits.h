@@ -12,6 +12,13 @@
 #define LP_NAMESPACE_BYTES 255  /* what it says it is for: "git" */
 #define LP_CERT_PRINCIPALS 256u /* of a certificate, as in OpenSSH */
 
+/* a file of OpenPGP keys, and the certificates that it is made of */
+#define LP_PGP_KEYS_BYTES     (256u * LP_KIB)
+#define LP_PGP_KEYS_LINES     1000u         /* that name a key */
+#define LP_PGP_KEYS_LINE      (4u * LP_KIB) /* bytes of one line */
+#define LP_PGP_IMPORT_BYTES   (1u * LP_MIB) /* without armor */
+#define LP_PGP_IMPORT_PACKETS 4096u
+
 /* the signers file */
 #define LP_SIGNERS_BYTES (256u * LP_KIB)
 #define LP_SIGNERS_LINES 1000u          /* that name a key */

@@ -5,6 +5,7 @@
  * By what rules a tip is judged: what the device's owner wrote down, as the judge
  * reads it. Everything in it is borrowed.
  */
+#include "agent/trust/pgp_keys.h"
 #include "agent/trust/revocation.h"
 #include "agent/trust/signers.h"
 
@@ -17,8 +18,9 @@ enum trust_history {
 
 struct trust_policy {
 	const struct signers *signers;
+	const struct pgp_keys *pgp_keys;  /* NULL: OpenPGP is not accepted */
 	const struct revocation *revoked; /* NULL: nothing is */
-	unsigned rsa_bits; /* the least; below LP_RSA_BITS_MIN counts as that */
+	unsigned rsa_bits;                /* the least; below LP_RSA_BITS_MIN counts as that */
 	enum trust_history history;
 	unsigned ancestry_commits; /* the most commits read on one walk; 0: LP_ANCESTRY_COMMITS */
 	/* Unix seconds that have passed for certain: a dead clock can prove no more. 0: none. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/trust/signature.h"
 
+#include "agent/trust/pgp_judge.h"
 #include "agent/trust/sshsig.h"
 #include "platform/clock.h"
 #include "platform/text.h"
@@ -233,6 +234,8 @@ enum lp_code lp_signature_judge(const struct trust_policy *policy, const struct 
 		settle(ret, VERDICT_UNSIGNED, "the commit has no signature");
 		return LP_OK;
 	}
+	if (policy->pgp_keys && lp_pgp_is_signature(commit->armor))
+		return lp_pgp_judge(policy, commit, place, ret, err);
 	enum lp_code code = lp_sshsig_parse(commit->armor, &sig, &verdict, err);
 	if (code == LP_INTERNAL)
 		return code;
