@@ -75,12 +75,25 @@ static int show_help(const struct cli_help *help, const struct cli_option *optio
 	return CLI_OK;
 }
 
+static bool append(const char **list, const char *value)
+{
+	size_t n = 0;
+
+	while (list[n])
+		n++;
+	if (n < CLI_LIST_MAX)
+		list[n] = value;
+	return n < CLI_LIST_MAX;
+}
+
 static bool store(const struct cli_option *option, const char *value)
 {
 	if (option->flag)
 		*option->flag = true;
 	else if (option->text)
 		*option->text = value;
+	else if (option->list)
+		return append(option->list, value);
 	else if (strcmp(value, "json") == 0)
 		*option->output = OUTPUT_JSON;
 	else if (strcmp(value, "text") == 0)
@@ -162,7 +175,8 @@ int lp_cli_parse(const struct cli_help *help, const struct cli_option *options, 
 			return wrong(help, ret_exit);
 		}
 		if (!store(option, optarg)) {
-			lp_cli_error("--%s %s: expected %s", option->name, optarg, option->value);
+			lp_cli_error("--%s %s: expected %s%s", option->name, optarg,
+				     option->list ? "no more than 32 times " : "", option->value);
 			return wrong(help, ret_exit);
 		}
 	}

@@ -20,7 +20,9 @@ enum {
 
 enum cli_output { OUTPUT_TEXT, OUTPUT_JSON };
 
-/* One option. Exactly one of flag, text and output says where its value goes. */
+#define CLI_LIST_MAX 32 /* values of an option that may be given many times */
+
+/* One option. Exactly one of flag, text, output and list says where its value goes. */
 struct cli_option {
 	const char *name;  /* "config": --config; NULL ends the table */
 	char letter;       /* 'c', or 0 */
@@ -29,6 +31,7 @@ struct cli_option {
 	bool *flag;
 	const char **text;
 	enum cli_output *output;
+	const char **list; /* CLI_LIST_MAX + 1 places, NULL at first: the values in order */
 };
 
 #define CLI_CONFIG(to)                                                                             \
