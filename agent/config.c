@@ -61,6 +61,15 @@ static const char *bad_name(const char *text)
 	return NULL;
 }
 
+static const char *bad_repo(const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n == 0 || (n == LP_REPO_TEXT - 1 && strspn(text, "0123456789abcdef") == n))
+		return NULL;
+	return "expected the 32 hex digits that `limpet release --init` prints";
+}
+
 static const char *bad_url(const char *text)
 {
 	if (strncmp(text, "https://", 8) == 0 && text[8] && text[8] != '/')
@@ -108,6 +117,8 @@ static const char *check_text(enum key_type type, const char *text)
 		return bad_branch(text);
 	case KEY_TREE:
 		return bad_tree_path(text);
+	case KEY_REPO:
+		return bad_repo(text);
 	case KEY_PATH:
 	case KEY_FILE:
 		return bad_path(text);

@@ -17,6 +17,8 @@ struct trust_config {
 	char signers[LP_PATH_MAX]; /* allowed_signers */
 	int64_t rsa_bits;          /* the shortest RSA key that is accepted */
 	enum { TRUST_HISTORY_EVERY, TRUST_HISTORY_TIP } history; /* whose signature must be good */
+	char repo[LP_REPO_TEXT]; /* that limpet.yaml must name; "" any */
+	enum { TRUST_BINDING_OPTIONAL, TRUST_BINDING_REQUIRED } binding; /* of limpet.yaml */
 	int64_t commits; /* the most between the accepted one and a new tip */
 };
 

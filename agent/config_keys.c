@@ -17,6 +17,8 @@ static const struct key_word levels[] = {{"error", LOG_LEVEL_ERROR},
 					 {0}};
 static const struct key_word histories[] = {
 	{"every", TRUST_HISTORY_EVERY}, {"tip", TRUST_HISTORY_TIP}, {0}};
+static const struct key_word bindings[] = {
+	{"optional", TRUST_BINDING_OPTIONAL}, {"required", TRUST_BINDING_REQUIRED}, {0}};
 
 static const struct key trust_keys[] = {
 	{"signers", KEY_FILE, FIELD(trust_config, signers), NULL, 0, 0,
@@ -26,6 +28,11 @@ static const struct key trust_keys[] = {
 	{"history", KEY_WORD, FIELD(trust_config, history), "every", 0, 0,
 	 "whose signatures must be good: of every commit since the accepted one, or of the tip",
 	 NULL, histories},
+	{"repo", KEY_REPO, FIELD(trust_config, repo), "", 0, 0,
+	 "id of the repository, from limpet release --init: limpet.yaml must name it; empty: any"},
+	{"binding", KEY_WORD, FIELD(trust_config, binding), "optional", 0, 0,
+	 "whether a revision must say in limpet.yaml for which repository and whom it is", NULL,
+	 bindings},
 	{"commits", KEY_NUMBER, FIELD(trust_config, commits), "20000", 1, LP_ANCESTRY_COMMITS,
 	 "the most commits between the accepted one and a new tip"},
 	{0},

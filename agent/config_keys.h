@@ -10,6 +10,7 @@ enum key_type {
 	KEY_PATH,     /* an absolute path */
 	KEY_FILE,     /* the same, of a file that must be there to be read */
 	KEY_TREE,     /* a path inside the repository: relative, no ".." */
+	KEY_REPO,     /* what limpet release --init made: 32 hex digits */
 	KEY_URL,      /* https://, or http:// on loopback */
 	KEY_BRANCH,   /* a branch name, ${site} allowed */
 	KEY_DURATION, /* 300s, 10m */

@@ -7,14 +7,14 @@
 static const char *type_name(enum key_type type)
 {
 	static const char *const names[] = {
-		[KEY_TEXT] = "text",           [KEY_NAME] = "name",
-		[KEY_PATH] = "path",           [KEY_FILE] = "file",
-		[KEY_TREE] = "path",           [KEY_URL] = "url",
-		[KEY_BRANCH] = "branch",       [KEY_DURATION] = "duration",
-		[KEY_BYTES] = "size",          [KEY_NUMBER] = "number",
-		[KEY_BOOL] = "true/false",     [KEY_WORD] = "word",
-		[KEY_NAMES] = "list of names", [KEY_SOURCES] = "list",
-		[KEY_SECTION] = "section",
+		[KEY_TEXT] = "text",         [KEY_NAME] = "name",
+		[KEY_PATH] = "path",         [KEY_FILE] = "file",
+		[KEY_TREE] = "path",         [KEY_REPO] = "id",
+		[KEY_URL] = "url",           [KEY_BRANCH] = "branch",
+		[KEY_DURATION] = "duration", [KEY_BYTES] = "size",
+		[KEY_NUMBER] = "number",     [KEY_BOOL] = "true/false",
+		[KEY_WORD] = "word",         [KEY_NAMES] = "list of names",
+		[KEY_SOURCES] = "list",      [KEY_SECTION] = "section",
 	};
 	return names[type];
 }

@@ -45,6 +45,7 @@
 #define LP_REASON_TEXT      512 /* why a tip is refused, for a person; a longer one is cut */
 #define LP_FINGERPRINT_TEXT 51  /* "SHA256:" and 43 characters of base64: no other length */
 #define LP_SUBJECT_TEXT     129 /* a subject line */
+#define LP_REPO_TEXT        33  /* a repository's id: 128 bits as hex digits; no other length */
 #define LP_VERDICT_TEXT     24  /* the longest verdict's name fits */
 
 /* rendering */

@@ -7,8 +7,9 @@ enum lp_code lp_floor_get(struct db *db, const char *source, struct stored_floor
 			  struct err *err)
 {
 	LP_AUTO(lp_sql_done)
-	struct sql q = lp_sql(db, "SELECT payload, commit_oid, revision, accepted_s, counter "
-				  "FROM floor WHERE source = ?");
+	struct sql q =
+		lp_sql(db, "SELECT payload, commit_oid, revision, accepted_s, sequence, counter "
+			   "FROM floor WHERE source = ?");
 
 	lp_sql_put_text(&q, source);
 	LP_TRY(lp_sql_next(&q, err));
@@ -16,6 +17,7 @@ enum lp_code lp_floor_get(struct db *db, const char *source, struct stored_floor
 	lp_sql_bytes(&q, ret->commit, sizeof(ret->commit));
 	ret->revision = lp_sql_int(&q);
 	ret->accepted_s = lp_sql_int(&q);
+	ret->sequence = lp_sql_int(&q);
 	ret->counter = lp_sql_int(&q);
 	return lp_sql_check(&q, err);
 }
@@ -40,12 +42,15 @@ static enum lp_code set_floor(struct db *db, int64_t revision, struct err *err)
 {
 	LP_AUTO(lp_sql_done)
 	struct sql q = lp_sql(db, "INSERT INTO floor "
-				  "(source, payload, commit_oid, revision, accepted_s, counter) "
-				  "SELECT source, payload, commit_oid, id, accepted_s, 1 "
+				  "(source, payload, commit_oid, revision, accepted_s, sequence, "
+				  "counter) "
+				  "SELECT source, payload, commit_oid, id, accepted_s, sequence, 1 "
 				  "FROM revision WHERE id = ? "
 				  "ON CONFLICT DO UPDATE SET payload = excluded.payload, "
 				  "commit_oid = excluded.commit_oid, revision = excluded.revision, "
-				  "accepted_s = excluded.accepted_s, counter = counter + 1");
+				  "accepted_s = excluded.accepted_s, "
+				  "sequence = max(sequence, excluded.sequence), "
+				  "counter = counter + 1");
 
 	lp_sql_put_int(&q, revision);
 	return lp_sql_run(&q, err);

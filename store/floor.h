@@ -12,6 +12,7 @@ struct stored_floor {
 	uint8_t commit[LP_STORE_OID];
 	int64_t revision;
 	int64_t accepted_s; /* wall */
+	int64_t sequence;   /* the highest that was accepted; 0 none */
 	int64_t counter;    /* 1 at the first accept, one more at each */
 };
 

@@ -27,7 +27,7 @@ const char *lp_revision_state_name(enum revision_state state)
 
 #define COLUMNS                                                                                \
 	"SELECT id, source, commit_oid, payload, tree_oid, signer, fingerprint, committed_s, " \
-	"subject, accepted_s, applied_s, state, objects, bytes, message FROM revision "
+	"sequence, expires_s, subject, accepted_s, applied_s, state, objects, bytes, message FROM revision "
 
 static enum lp_code take_revision(struct sql *q, struct revision *ret, struct err *err)
 {
@@ -39,6 +39,8 @@ static enum lp_code take_revision(struct sql *q, struct revision *ret, struct er
 	lp_sql_text(q, ret->signer, sizeof(ret->signer));
 	lp_sql_text(q, ret->fingerprint, sizeof(ret->fingerprint));
 	ret->committed_s = lp_sql_int(q);
+	ret->sequence = lp_sql_int(q);
+	ret->expires_s = lp_sql_int(q);
 	lp_sql_text(q, ret->subject, sizeof(ret->subject));
 	ret->accepted_s = lp_sql_int(q);
 	ret->applied_s = lp_sql_int(q);

@@ -24,6 +24,8 @@ struct revision {
 	char signer[LP_SIGNER_TEXT];           /* the principal */
 	char fingerprint[LP_FINGERPRINT_TEXT]; /* of the key that signed */
 	int64_t committed_s;                   /* wall, as the committer says */
+	int64_t sequence;                      /* of its limpet.yaml; 0 none */
+	int64_t expires_s;                     /* wall; of its limpet.yaml; 0 never */
 	char subject[LP_SUBJECT_TEXT];
 	int64_t accepted_s; /* wall */
 	int64_t applied_s;  /* wall; the last time it became applied or incomplete, 0 never */
@@ -40,10 +42,10 @@ const char *lp_revision_state_name(enum revision_state state);
 struct revision_writer;
 
 /*
- * Begins a revision from what's source, commit, payload, tree, signer, fingerprint, committed_s and
- * subject (copied; the other fields are ignored). Objects are collected in an unlinked file
- * beside the database: until lp_revision_commit the database is untouched, and may be
- * used for anything else. Ended by lp_revision_abandon, also after a commit.
+ * Begins a revision from what's source, commit, payload, tree, signer, fingerprint, committed_s,
+ * sequence, expires_s and subject (copied; the other fields are ignored). Objects are collected in
+ * an unlinked file beside the database: until lp_revision_commit the database is untouched, and may
+ * be used for anything else. Ended by lp_revision_abandon, also after a commit.
  */
 LP_CHECKED enum lp_code lp_revision_begin(struct db *db, const struct revision *what,
 					  struct revision_writer **ret_writer, struct err *err);

@@ -224,8 +224,8 @@ static enum lp_code insert_revision(struct revision_writer *w, struct err *err)
 	LP_AUTO(lp_sql_done)
 	struct sql q = lp_sql(
 		w->db, "INSERT INTO revision (source, commit_oid, payload, tree_oid, signer, "
-		       "fingerprint, committed_s, subject, accepted_s, state, objects, bytes) "
-		       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+		       "fingerprint, committed_s, sequence, expires_s, subject, accepted_s, state, "
+		       "objects, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 	lp_sql_put_text(&q, r->source);
 	lp_sql_put_bytes(&q, r->commit, sizeof(r->commit));
@@ -234,6 +234,8 @@ static enum lp_code insert_revision(struct revision_writer *w, struct err *err)
 	lp_sql_put_text(&q, r->signer);
 	lp_sql_put_text(&q, r->fingerprint);
 	lp_sql_put_int(&q, r->committed_s);
+	lp_sql_put_int(&q, r->sequence);
+	lp_sql_put_int(&q, r->expires_s);
 	lp_sql_put_text(&q, r->subject);
 	lp_sql_put_int(&q, r->accepted_s);
 	lp_sql_put_int(&q, LP_REVISION_ACCEPTED);

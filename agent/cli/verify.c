@@ -162,7 +162,8 @@ static enum lp_code judge_repo(const struct request *request, const struct trust
 		return lp_err_set(err, LP_CORRUPT, "%s: not an object id: \"%.80s\"", request->rev,
 				  lp_buf_text(&text));
 	LP_TRY(lp_git_open_repository(request->repo, &git, err));
-	if (lp_trust_judge(policy, &id, NULL, read_commit, git, ret, err) != LP_OK)
+	const struct trust_reader reader = {.commit = read_commit, .commit_ctx = git};
+	if (lp_trust_judge(policy, &id, NULL, &reader, ret, err) != LP_OK)
 		return lp_err_wrap(err, "%s", request->rev);
 	return LP_OK;
 }

@@ -61,6 +61,7 @@ static enum lp_code read_floor(struct source_run *run, struct trust_floor *floor
 	floor->present = true;
 	memcpy(floor->commit.bytes, stored.commit, sizeof(stored.commit));
 	memcpy(floor->payload.bytes, stored.payload, sizeof(stored.payload));
+	floor->sequence = stored.sequence;
 	return LP_OK;
 }
 
@@ -83,12 +84,20 @@ enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], struct err *e
 	const struct source_config *config = run->config;
 	const struct limits_config *limits = &run->super->config.limits;
 	LP_AUTO(lp_signers_free) struct signers signers = {0};
+	const struct binding_policy binding = {
+		.repo = config->trust.repo,
+		.required = config->trust.binding == TRUST_BINDING_REQUIRED,
+		.site = run->super->config.site,
+		.groups = run->super->config.groups,
+		.group_count = run->super->config.group_count,
+	};
 	struct trust_policy policy = policy_of(config);
 	struct trust_floor floor;
 	uint8_t trust[LP_SHA256_BYTES];
 	LP_AUTO(lp_hash_abort) struct lp_hash sha = {0};
 
 	policy.signers = &signers;
+	policy.binding = &binding;
 	LP_TRY(lp_signers_load(config->trust.signers, &signers, err));
 	LP_TRY(read_floor(run, &floor, err));
 	lp_trust_digest(&policy, &floor, LIMPET_VERSION, trust);
@@ -244,7 +253,9 @@ static void accepted(struct source_run *run)
 static enum lp_code begin_revision(struct source_run *run, struct err *err)
 {
 	const struct verified *verified = &run->judging->verdict.verified;
-	struct revision what = {.committed_s = verified->committed_s};
+	struct revision what = {.committed_s = verified->committed_s,
+				.sequence = verified->sequence,
+				.expires_s = verified->expires_s};
 
 	LP_TRY(lp_copy(what.source, sizeof(what.source), run->config->name, err));
 	memcpy(what.commit, verified->commit.bytes, sizeof(what.commit));
@@ -431,8 +442,14 @@ static enum lp_code make_request(struct source_run *run, struct render_request *
 		.floor = floor.present,
 		.floor_commit = floor.commit,
 		.floor_payload = floor.payload,
+		.floor_sequence = floor.sequence,
+		.binding = config->trust.binding == TRUST_BINDING_REQUIRED,
+		.group_count = run->super->config.group_count,
 		.allow_empty = config->allow_empty,
 	};
+	memcpy(request->groups, run->super->config.groups, sizeof(request->groups));
+	LP_TRY(lp_copy(request->repo, sizeof(request->repo), config->trust.repo, err));
+	LP_TRY(lp_copy(request->site, sizeof(request->site), run->super->config.site, err));
 	LP_TRY(lp_copy(request->objects, sizeof(request->objects), run->objects, err));
 	LP_TRY(lp_copy(request->quarantine, sizeof(request->quarantine), run->fetched.quarantine,
 		       err));

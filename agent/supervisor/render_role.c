@@ -114,25 +114,48 @@ static void wall_in(const struct render_request *request)
 	lp_sandbox_enter(&sandbox, &report);
 }
 
+/* limpet.yaml of a tree at the source's path. */
+static enum lp_code read_binding(void *ctx, const struct oid *tree, struct buf *out,
+				 struct err *err)
+{
+	struct work *work = ctx;
+	LP_AUTO(lp_tree_git_close) struct tree_git *tree_git = NULL;
+	char path[LP_PATH_MAX];
+
+	if (*work->request.path)
+		LP_TRY(lp_path_join(path, work->request.path, LP_BINDING_FILE, err));
+	else
+		LP_TRY(lp_copy(path, sizeof(path), LP_BINDING_FILE, err));
+	LP_TRY(lp_tree_git_open(work->git, tree, &tree_git, err));
+	struct tree files = lp_tree_git(tree_git);
+	return files.read(files.of, path, out, err);
+}
+
 static enum lp_code judge(struct work *work, struct judgement *ret, struct err *err)
 {
 	const struct render_request *request = &work->request;
 	LP_AUTO(lp_signers_free) struct signers signers = {0};
+	struct binding_policy binding = lp_render_binding(request);
 	struct trust_policy policy = {.signers = &signers,
 				      .rsa_bits = request->rsa_bits,
 				      .history = request->history,
 				      .ancestry_commits = request->commits,
-				      .floor_s = request->floor_s};
+				      .floor_s = request->floor_s,
+				      .binding = &binding};
 	struct trust_floor floor = {.present = request->floor,
 				    .commit = request->floor_commit,
 				    .payload = request->floor_payload,
+				    .sequence = request->floor_sequence,
 				    .seen = ask_seen,
 				    .seen_ctx = work};
 
 	LP_TRY(lp_signers_load(request->signers, &signers, err));
 	LP_TRY(lp_objects_open(request->objects, request->quarantine, &work->git, err));
-	return lp_trust_judge(&policy, &request->tip, &floor, lp_objects_commit, work->git, ret,
-			      err);
+	const struct trust_reader reader = {.commit = lp_objects_commit,
+					    .commit_ctx = work->git,
+					    .binding = read_binding,
+					    .binding_ctx = work};
+	return lp_trust_judge(&policy, &request->tip, &floor, &reader, ret, err);
 }
 
 static enum lp_code send_verdict(struct work *work, const struct judgement *judgement,

@@ -4,6 +4,16 @@
 #define PUT(w, field)  lp_wire_put_bytes(w, &(field), sizeof(field))
 #define TAKE(r, field) lp_wire_bytes(r, &(field), sizeof(field))
 
+struct binding_policy lp_render_binding(const struct render_request *request)
+{
+	return (struct binding_policy){.repo = request->repo,
+				       .required = request->binding,
+				       .site = request->site,
+				       .groups = (char(*)[LP_NAME_MAX])request->groups,
+				       .group_count = request->group_count,
+				       .floor_s = request->floor_s};
+}
+
 void lp_render_request_put(struct wire_writer *w, const struct render_request *request)
 {
 	lp_wire_put_str(w, request->objects);
@@ -13,10 +23,17 @@ void lp_render_request_put(struct wire_writer *w, const struct render_request *r
 	lp_wire_put_u8(w, (uint8_t)request->history);
 	lp_wire_put_u32(w, request->commits);
 	lp_wire_put_i64(w, request->floor_s);
+	lp_wire_put_u8(w, request->binding);
+	lp_wire_put_str(w, request->repo);
+	lp_wire_put_str(w, request->site);
+	lp_wire_put_u32(w, (uint32_t)request->group_count);
+	for (size_t i = 0; i < request->group_count; i++)
+		lp_wire_put_str(w, request->groups[i]);
 	PUT(w, request->tip.bytes);
 	lp_wire_put_u8(w, request->floor);
 	PUT(w, request->floor_commit.bytes);
 	PUT(w, request->floor_payload.bytes);
+	lp_wire_put_i64(w, request->floor_sequence);
 	lp_wire_put_str(w, request->path);
 	lp_wire_put_str(w, request->ns);
 	lp_wire_put_u8(w, request->allow_empty);
@@ -34,10 +51,21 @@ void lp_render_request_take(struct wire_reader *r, struct render_request *ret)
 		r->bad = true;
 	ret->commits = lp_wire_u32(r);
 	ret->floor_s = lp_wire_i64(r);
+	ret->binding = lp_wire_u8(r);
+	lp_wire_str(r, ret->repo, sizeof(ret->repo));
+	lp_wire_str(r, ret->site, sizeof(ret->site));
+	ret->group_count = lp_wire_u32(r);
+	if (ret->group_count > LP_GROUPS_MAX) {
+		r->bad = true;
+		ret->group_count = 0;
+	}
+	for (size_t i = 0; i < ret->group_count; i++)
+		lp_wire_str(r, ret->groups[i], sizeof(ret->groups[i]));
 	TAKE(r, ret->tip.bytes);
 	ret->floor = lp_wire_u8(r);
 	TAKE(r, ret->floor_commit.bytes);
 	TAKE(r, ret->floor_payload.bytes);
+	ret->floor_sequence = lp_wire_i64(r);
 	lp_wire_str(r, ret->path, sizeof(ret->path));
 	lp_wire_str(r, ret->ns, sizeof(ret->ns));
 	ret->allow_empty = lp_wire_u8(r);
@@ -56,6 +84,8 @@ void lp_render_verdict_put(struct wire_writer *w, const struct render_verdict *v
 	lp_wire_put_str(w, verified->signer);
 	lp_wire_put_str(w, verified->fingerprint);
 	lp_wire_put_i64(w, verified->committed_s);
+	lp_wire_put_i64(w, verified->sequence);
+	lp_wire_put_i64(w, verified->expires_s);
 	lp_wire_put_str(w, verified->subject);
 }
 
@@ -72,6 +102,8 @@ void lp_render_verdict_take(struct wire_reader *r, struct render_verdict *ret)
 	lp_wire_str(r, ret->verified.signer, sizeof(ret->verified.signer));
 	lp_wire_str(r, ret->verified.fingerprint, sizeof(ret->verified.fingerprint));
 	ret->verified.committed_s = lp_wire_i64(r);
+	ret->verified.sequence = lp_wire_i64(r);
+	ret->verified.expires_s = lp_wire_i64(r);
 	lp_wire_str(r, ret->verified.subject, sizeof(ret->verified.subject));
 }
 

@@ -32,10 +32,16 @@ struct render_request {
 	enum trust_history history;
 	unsigned commits; /* the most between floor and tip */
 	int64_t floor_s;  /* Unix seconds that have passed for certain */
+	bool binding;     /* limpet.yaml is required */
+	char repo[LP_REPO_TEXT];
+	char site[LP_NAME_MAX];
+	char groups[LP_GROUPS_MAX][LP_NAME_MAX];
+	size_t group_count;
 	struct oid tip;
 	bool floor; /* something was accepted before */
 	struct oid floor_commit;
 	struct payload_id floor_payload;
+	int64_t floor_sequence;
 	char path[LP_PATH_MAX];
 	char ns[LP_NAME_MAX];
 	bool allow_empty;
@@ -67,6 +73,9 @@ struct render_end {
  * Each puts its fields behind lp_wire_begin, or takes them in the same order; what was taken is
  * good once lp_wire_done says so.
  */
+/* What the request says of limpet.yaml; borrows from it. */
+struct binding_policy lp_render_binding(const struct render_request *request);
+
 void lp_render_request_put(struct wire_writer *w, const struct render_request *request);
 void lp_render_request_take(struct wire_reader *r, struct render_request *ret);
 void lp_render_verdict_put(struct wire_writer *w, const struct render_verdict *verdict);

@@ -188,6 +188,7 @@ static void settle(const struct way *way)
 		end(w, ANCESTRY_REFUSED, &way->bad);
 	else
 		w->result = w->found ? ANCESTRY_FOUND : ANCESTRY_NOT_FOUND;
+	w->refused = way->refused;
 }
 
 static enum lp_code walk(struct way *way, struct err *err)
@@ -196,6 +197,9 @@ static enum lp_code walk(struct way *way, struct err *err)
 	struct met *m = &way->met;
 	bool ended = false;
 
+	w->found = w->refused = way->gap = way->refused = false;
+	w->walked = 0;
+	met_free(m);
 	LP_TRY(met_new(m, (size_t)w->max + 1, err)); /* one more, to see that there is */
 	for (size_t i = 0; i < w->from_len; i++)
 		add(m, &w->from[i]);
@@ -220,9 +224,13 @@ enum lp_code lp_ancestry_walk(struct ancestry_walk *w, struct err *err)
 {
 	struct way way = {.w = w, .bytes = LP_BUF(LP_COMMIT_BYTES)};
 
-	w->found = false;
-	w->walked = 0;
 	enum lp_code code = walk(&way, err);
+	/* It may have gone down past the place where it left the goal's own way. */
+	if (code == LP_OK && w->all && w->result != ANCESTRY_FOUND && !way.below.len) {
+		code = learn_below(&way, err);
+		if (code == LP_OK)
+			code = walk(&way, err);
+	}
 	way_free(&way);
 	return code;
 }

@@ -41,6 +41,7 @@ struct ancestry_walk {
 	/* outcome: */
 	enum ancestry result;
 	bool found;      /* the goal was met */
+	bool refused;    /* check said no to one */
 	struct oid at;   /* the commit that is not there, or MALFORMED, TOO_LARGE, REFUSED */
 	unsigned walked; /* commits read between */
 };

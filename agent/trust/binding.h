@@ -22,7 +22,6 @@
 
 #define LP_BINDING_FILE        "limpet.yaml"
 #define LP_BINDING_API_VERSION "limpet.dev/v1"
-#define LP_REPO_TEXT           33 /* 128 random bits as hex digits, with the NUL */
 
 /* For whom: "site/NAME" and "group/NAME", where NAME may hold * and ?. */
 struct audience {

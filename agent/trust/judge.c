@@ -6,11 +6,14 @@
 #include "platform/clock.h"
 #include "platform/text.h"
 
+#include <inttypes.h>
+
 /* One tip under judgement: what was read of it. */
 struct tip {
 	struct oid id;
 	struct slice object;
 	struct commit commit;
+	struct binding binding;
 };
 
 static unsigned ancestry_limit(const struct trust_policy *policy)
@@ -51,6 +54,8 @@ static void fill_verified(const struct tip *t, struct judgement *j)
 	memcpy(v->signer, j->signer, sizeof(v->signer));
 	memcpy(v->fingerprint, j->fingerprint, sizeof(v->fingerprint));
 	v->committed_s = t->commit.committer.time_s;
+	v->sequence = t->binding.sequence;
+	v->expires_s = t->binding.expires_s;
 	lp_printable(t->commit.subject, v->subject, sizeof(v->subject));
 }
 
@@ -77,7 +82,7 @@ static enum lp_code judge_tip(const struct trust_policy *policy, struct tip *t, 
 
 /* Whether the tip is among the ancestors of the floor, as far as those can still be read. */
 static enum lp_code is_behind(const struct trust_policy *policy, const struct tip *t,
-			      const struct trust_floor *floor, commit_reader *read, void *ctx,
+			      const struct trust_floor *floor, const struct trust_reader *reader,
 			      bool *ret, struct err *err)
 {
 	struct ancestry_walk w = {
@@ -86,8 +91,8 @@ static enum lp_code is_behind(const struct trust_policy *policy, const struct ti
 		.goal = t->id,
 		.goal_payload = t->commit.payload_id,
 		.max = ancestry_limit(policy),
-		.read = read,
-		.ctx = ctx,
+		.read = reader->commit,
+		.ctx = reader->commit_ctx,
 	};
 
 	LP_TRY(lp_ancestry_walk(&w, err));
@@ -156,10 +161,14 @@ static void settle_below(struct judgement *j, const struct ancestry_walk *w,
 	memcpy(j->signer, s->signer, sizeof(j->signer));
 }
 
-/* A tip that is not the floor: whether it goes forward, and over what. */
+/*
+ * A tip that is not the floor: whether it goes forward, and over what. *ret_anew: it does not
+ * descend, but all that it descends from was seen, and is good.
+ */
 static enum lp_code judge_descent(const struct trust_policy *policy, const struct tip *t,
-				  const struct trust_floor *floor, commit_reader *read, void *ctx,
-				  struct judgement *j, struct err *err)
+				  const struct trust_floor *floor,
+				  const struct trust_reader *reader, struct judgement *j,
+				  bool *ret_anew, struct err *err)
 {
 	struct between between = {.policy = policy};
 	struct ancestry_walk w = {
@@ -169,8 +178,8 @@ static enum lp_code judge_descent(const struct trust_policy *policy, const struc
 		.goal_payload = floor->payload,
 		.all = true,
 		.max = ancestry_limit(policy),
-		.read = read,
-		.ctx = ctx,
+		.read = reader->commit,
+		.ctx = reader->commit_ctx,
 		.check = policy->history == HISTORY_EVERY ? check_signature : NULL,
 		.check_ctx = &between,
 	};
@@ -178,6 +187,7 @@ static enum lp_code judge_descent(const struct trust_policy *policy, const struc
 
 	LP_TRY(lp_ancestry_walk(&w, err));
 	j->walked = w.walked;
+	*ret_anew = w.result == ANCESTRY_NOT_FOUND && !w.refused;
 	if (w.result == ANCESTRY_FOUND)
 		return LP_OK;
 	if (w.result == ANCESTRY_REFUSED) {
@@ -186,34 +196,109 @@ static enum lp_code judge_descent(const struct trust_policy *policy, const struc
 	}
 	struct err walk_err = *err;
 	if (!w.found && w.result != ANCESTRY_MALFORMED && w.result != ANCESTRY_TOO_LARGE)
-		LP_TRY(is_behind(policy, t, floor, read, ctx, &behind, err));
+		LP_TRY(is_behind(policy, t, floor, reader, &behind, err));
 	settle_way(j, &w, floor, behind, &walk_err);
 	return LP_OK;
 }
 
+/* What the tip's limpet.yaml says; a tree without one has none. */
+static enum lp_code read_binding(const struct trust_reader *reader, struct tip *t,
+				 struct judgement *j, struct err *err)
+{
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_BINDING_BYTES), problems = {0};
+
+	enum lp_code code = reader->binding(reader->binding_ctx, &t->commit.tree, &text, err);
+	if (code == LP_NOT_FOUND)
+		return LP_OK;
+	if (code == LP_OK)
+		code = lp_binding_parse(LP_SLICE_OF(&text), LP_BINDING_FILE, &t->binding, &problems,
+					err);
+	if (code != LP_REJECTED && code != LP_LIMIT)
+		return code;
+	settle(j, VERDICT_MALFORMED, "%.480s", err->msg);
+	return LP_OK;
+}
+
+/* For whom the tip is, and until when. */
+static enum lp_code judge_binding(const struct trust_policy *policy,
+				  const struct trust_reader *reader, struct tip *t,
+				  struct judgement *j, struct err *err)
+{
+	char reason[LP_REASON_TEXT];
+
+	if (!policy->binding)
+		return LP_OK;
+	LP_TRY(read_binding(reader, t, j, err));
+	if (j->verdict != VERDICT_ACCEPTED)
+		return LP_OK;
+	enum verdict verdict =
+		lp_binding_judge(t->binding.present ? &t->binding : NULL, policy->binding, reason);
+	if (verdict != VERDICT_ACCEPTED)
+		settle(j, verdict, "%s", reason);
+	return LP_OK;
+}
+
+/* Its place among the releases; true when that settles it. */
+static bool judge_sequence(const struct tip *t, const struct trust_floor *floor,
+			   struct judgement *j)
+{
+	int64_t is = t->binding.sequence, was = floor->sequence;
+
+	if (!is || !was || is > was)
+		return false;
+	if (is == was)
+		settle(j, VERDICT_EQUIVOCATION,
+		       "another revision with sequence %" PRId64 " was accepted before", is);
+	else
+		settle(j, VERDICT_ROLLBACK,
+		       "its sequence is %" PRId64 ", and %" PRId64 " was accepted before", is, was);
+	return true;
+}
+
 /* The tip's signature is good: where it stands to what was accepted. */
 static enum lp_code judge_direction(const struct trust_policy *policy, const struct tip *t,
-				    const struct trust_floor *floor, commit_reader *read, void *ctx,
-				    struct judgement *j, struct err *err)
+				    const struct trust_floor *floor,
+				    const struct trust_reader *reader, struct judgement *j,
+				    struct err *err)
 {
-	bool seen = false;
+	bool seen = false, anew = false;
 
-	if (!floor || !floor->present)
-		return LP_OK;
-	j->nothing_new = lp_payload_equal(&t->commit.payload_id, &floor->payload);
-	if (j->nothing_new)
-		return LP_OK;
 	if (floor->seen)
 		LP_TRY(floor->seen(floor->seen_ctx, &t->commit.payload_id, &seen, err));
 	if (seen) {
 		settle(j, VERDICT_ROLLBACK, "it was accepted before, and newer ones after it");
 		return LP_OK;
 	}
-	return judge_descent(policy, t, floor, read, ctx, j, err);
+	if (judge_sequence(t, floor, j))
+		return LP_OK;
+	struct judgement descent = *j;
+	LP_TRY(judge_descent(policy, t, floor, reader, &descent, &anew, err));
+	/* A branch that was begun anew says so by its place among the releases. */
+	if (descent.verdict == VERDICT_DIVERGED && anew && t->binding.sequence > floor->sequence)
+		return LP_OK;
+	*j = descent;
+	return LP_OK;
+}
+
+/* The tip's signature is good: whether it is news, for us, and goes forward. */
+static enum lp_code judge_revision(const struct trust_policy *policy, struct tip *t,
+				   const struct trust_floor *floor,
+				   const struct trust_reader *reader, struct judgement *j,
+				   struct err *err)
+{
+	bool present = floor && floor->present;
+
+	j->nothing_new = present && lp_payload_equal(&t->commit.payload_id, &floor->payload);
+	if (j->nothing_new)
+		return LP_OK;
+	LP_TRY(judge_binding(policy, reader, t, j, err));
+	if (j->verdict != VERDICT_ACCEPTED || !present)
+		return LP_OK;
+	return judge_direction(policy, t, floor, reader, j, err);
 }
 
 enum lp_code lp_trust_judge(const struct trust_policy *policy, const struct oid *tip,
-			    const struct trust_floor *floor, commit_reader *read, void *ctx,
+			    const struct trust_floor *floor, const struct trust_reader *reader,
 			    struct judgement *ret, struct err *err)
 {
 	LP_AUTO(lp_buf_free) struct buf bytes = LP_BUF(LP_COMMIT_BYTES);
@@ -221,7 +306,7 @@ enum lp_code lp_trust_judge(const struct trust_policy *policy, const struct oid 
 
 	*ret = (struct judgement){.verdict = VERDICT_MALFORMED}; /* until it is settled */
 	LP_TRY(lp_crypto_init(err));
-	enum lp_code code = lp_commit_read(read, ctx, tip, &bytes, err);
+	enum lp_code code = lp_commit_read(reader->commit, reader->commit_ctx, tip, &bytes, err);
 	if (code == LP_LIMIT) {
 		settle(ret, VERDICT_TOO_LARGE, "%.400s", err->msg);
 		return LP_OK;
@@ -231,7 +316,7 @@ enum lp_code lp_trust_judge(const struct trust_policy *policy, const struct oid 
 	LP_TRY(judge_tip(policy, &t, ret, err));
 	if (ret->verdict != VERDICT_ACCEPTED)
 		return LP_OK;
-	code = judge_direction(policy, &t, floor, read, ctx, ret, err);
+	code = judge_revision(policy, &t, floor, reader, ret, err);
 	if (code != LP_OK)
 		ret->verdict =
 			VERDICT_MALFORMED; /* a caller that forgets the code accepts nothing */
@@ -261,6 +346,24 @@ static void add_number(struct lp_hash *h, uint64_t value)
 	lp_hash_add(h, bytes, sizeof(bytes));
 }
 
+static void add_text(struct lp_hash *h, const char *text)
+{
+	add_number(h, strlen(text));
+	lp_hash_add(h, text, strlen(text));
+}
+
+static void add_binding(struct lp_hash *h, const struct binding_policy *binding)
+{
+	add_number(h, binding != NULL);
+	if (!binding)
+		return;
+	add_number(h, binding->required);
+	add_text(h, binding->repo ? binding->repo : "");
+	add_text(h, binding->site);
+	for (size_t i = 0; i < binding->group_count; i++)
+		add_text(h, binding->groups[i]);
+}
+
 void lp_trust_digest(const struct trust_policy *policy, const struct trust_floor *floor,
 		     const char *version, uint8_t out[LP_SHA256_BYTES])
 {
@@ -280,6 +383,7 @@ void lp_trust_digest(const struct trust_policy *policy, const struct trust_floor
 		lp_hash_add(&h, policy->revoked->digest, sizeof(policy->revoked->digest));
 	add_number(&h, lp_policy_rsa_bits(policy));
 	add_number(&h, policy->history);
+	add_binding(&h, policy->binding);
 	add_number(&h, ancestry_limit(policy));
 	add_number(&h, LP_COMMIT_BYTES);
 	add_number(&h, LP_ARMOR_BYTES);

@@ -23,8 +23,25 @@ struct trust_floor {
 	bool present; /* false: first start, nothing was accepted yet */
 	struct oid commit;
 	struct payload_id payload;
+	int64_t sequence;   /* the highest that was accepted; 0: none */
 	payload_seen *seen; /* may be NULL: nothing but the floor is known */
 	void *seen_ctx;
+};
+
+/*
+ * Appends the content of the file limpet.yaml at the source's path in the tree of a commit to
+ * out, which takes no more than LP_BINDING_BYTES. LP_NOT_FOUND: there is none; LP_LIMIT: it is
+ * larger; any other error ends the judgement.
+ */
+typedef enum lp_code binding_reader(void *ctx, const struct oid *tree, struct buf *out,
+				    struct err *err);
+
+/* Where the judge reads. */
+struct trust_reader {
+	commit_reader *commit;
+	void *commit_ctx;
+	binding_reader *binding; /* may be NULL when the policy has no binding */
+	void *binding_ctx;
 };
 
 struct judgement {
@@ -53,8 +70,9 @@ struct judgement {
  * LP_NOT_FOUND when the tip itself is not there.
  */
 LP_CHECKED enum lp_code lp_trust_judge(const struct trust_policy *policy, const struct oid *tip,
-				       const struct trust_floor *floor, commit_reader *read,
-				       void *ctx, struct judgement *ret, struct err *err);
+				       const struct trust_floor *floor,
+				       const struct trust_reader *reader, struct judgement *ret,
+				       struct err *err);
 
 /*
  * Judges the bytes of one commit by its signature alone: no floor, no parents. As above.

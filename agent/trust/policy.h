@@ -5,6 +5,7 @@
  * By what rules a tip is judged: what the device's owner wrote down, as the judge
  * reads it. Everything in it is borrowed.
  */
+#include "agent/trust/binding.h"
 #include "agent/trust/pgp_keys.h"
 #include "agent/trust/revocation.h"
 #include "agent/trust/signers.h"
@@ -22,6 +23,7 @@ struct trust_policy {
 	const struct revocation *revoked; /* NULL: nothing is */
 	unsigned rsa_bits;                /* the least; below LP_RSA_BITS_MIN counts as that */
 	enum trust_history history;
+	const struct binding_policy *binding; /* NULL: limpet.yaml is not looked at */
 	unsigned ancestry_commits; /* the most commits read on one walk; 0: LP_ANCESTRY_COMMITS */
 	/* Unix seconds that have passed for certain: a dead clock can prove no more. 0: none. */
 	int64_t floor_s;

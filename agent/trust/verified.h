@@ -16,6 +16,8 @@ struct verified {
 	char signer[LP_SIGNER_TEXT];           /* first principal of the line that matched */
 	char fingerprint[LP_FINGERPRINT_TEXT]; /* of the key, as ssh-keygen -lf prints it */
 	int64_t committed_s;                   /* Unix seconds, as the committer wrote it */
+	int64_t sequence;                      /* of its limpet.yaml; 0 none */
+	int64_t expires_s;                     /* Unix seconds; of its limpet.yaml; 0 never */
 	char subject[LP_SUBJECT_TEXT];         /* printable: control bytes became '?' */
 };
 #endif

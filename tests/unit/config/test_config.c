@@ -98,6 +98,23 @@ static void rsa_keys_are_demanded_of_lengths_that_are_read_only(void)
 	CHECK_HAS(lp_buf_text(&problems), "rsaBits: expected a number between 2048 and 4096");
 }
 
+static void trust_is_strict_unless_it_is_told_otherwise(void)
+{
+#define TRUST "site: berlin\nsources: [{url: 'https://g/x', trust: {signers: /etc/signers"
+	CHECK_OK(load(TRUST "}}]\n"));
+	const struct trust_config *trust = &config.sources[0].trust;
+	CHECK(trust->history == TRUST_HISTORY_EVERY && trust->commits == LP_ANCESTRY_COMMITS);
+	CHECK(trust->binding == TRUST_BINDING_OPTIONAL && !*trust->repo);
+	CHECK_OK(load(TRUST ", history: tip, binding: required, commits: 5, repo: "
+			    "6f1c0000000000000000000000000000}}]\n"));
+	CHECK(trust->history == TRUST_HISTORY_TIP && trust->binding == TRUST_BINDING_REQUIRED);
+	CHECK(trust->commits == 5);
+	CHECK_STR(trust->repo, "6f1c0000000000000000000000000000");
+	CHECK_CODE(load(TRUST ", history: some, repo: 6f1C}}]\n"), LP_CONFIG, "2 errors");
+	CHECK_HAS(lp_buf_text(&problems), "trust.history: \"some\": expected one of every, tip");
+	CHECK_HAS(lp_buf_text(&problems), "trust.repo: \"6f1C\": expected the 32 hex digits");
+}
+
 static enum lp_code load_concurrency(unsigned number)
 {
 	char file[256];
@@ -279,6 +296,7 @@ int main(void)
 	TEST(an_unknown_key_is_told_with_its_line_and_the_nearest_name);
 	TEST(all_errors_are_told_in_one_pass);
 	TEST(rsa_keys_are_demanded_of_lengths_that_are_read_only);
+	TEST(trust_is_strict_unless_it_is_told_otherwise);
 	TEST(writes_at_once_have_a_limit);
 	TEST(a_second_source_is_not_yet_supported);
 	TEST(a_text_of_one_byte_too_many_is_refused);

@@ -87,23 +87,24 @@ static void the_first_migration_makes_version_1_to_the_letter(void)
 	CHECK_STR(lp_buf_text(&now), lp_buf_text(&then));
 }
 
-static const char add_column[] = "ALTER TABLE floor ADD COLUMN sequence INTEGER NOT NULL "
+static const char add_column[] = "ALTER TABLE floor ADD COLUMN extra INTEGER NOT NULL "
 				 "DEFAULT 0; CREATE TABLE outbox (source TEXT) STRICT;";
 
 static void a_migration_keeps_what_is_stored(void)
 {
-	struct migration two[] = {lp_migrations[0], {"0002_test.sql", add_column}};
+	struct migration three[] = {
+		lp_migrations[0], lp_migrations[1], {"0003_test.sql", add_column}};
 
 	start_version_1();
 	CHECK_OK(lp_db_open(path, LP_DB_WRITE, &db, &err));
-	CHECK_OK(lp_sql_exec(db, "PRAGMA user_version = 1", &err));
-	CHECK_OK(lp_migrate(db, two, 2, &err));
-	CHECK(number_of("PRAGMA user_version") == 2);
+	CHECK_OK(lp_sql_exec(db, "PRAGMA user_version = 2", &err));
+	CHECK_OK(lp_migrate(db, three, 3, &err));
+	CHECK(number_of("PRAGMA user_version") == 3);
 	CHECK(number_of("PRAGMA foreign_keys") == 1);
-	CHECK(number_of("SELECT counter + sequence FROM floor") == 2);
+	CHECK(number_of("SELECT counter + extra FROM floor") == 2);
 	CHECK(number_of("SELECT count(*) FROM object") == 4);
 	int64_t before = lp_db_changes(db);
-	CHECK_OK(lp_migrate(db, two, 2, &err));
+	CHECK_OK(lp_migrate(db, three, 3, &err));
 	CHECK(lp_db_changes(db) == before);
 }
 

@@ -363,8 +363,39 @@ static void accepting_raises_the_floor(void)
 	accept_revision("other", 9, 1, 1);
 	CHECK_OK(lp_floor_get(db, "site", &stored, &err));
 	CHECK(stored.revision == id && stored.counter == 2 && stored.accepted_s == 2002);
+	CHECK(stored.sequence == 0);
 	CHECK(memcmp(stored.commit, want.commit, sizeof(want.commit)) == 0);
 	CHECK(memcmp(stored.payload, want.payload, sizeof(want.payload)) == 0);
+}
+
+static int64_t accept_sequence(unsigned number, int64_t sequence)
+{
+	LP_AUTO(lp_revision_abandon) struct revision_writer *one = NULL;
+	struct revision what = make_revision("site", number);
+	int64_t id = 0;
+
+	what.sequence = sequence;
+	what.expires_s = 1900000000;
+	CHECK_OK(lp_revision_begin(db, &what, &one, &err));
+	CHECK_OK(lp_revision_commit(one, 2000, &id, &err));
+	return id;
+}
+
+static void the_floor_keeps_the_highest_sequence(void)
+{
+	struct stored_floor stored;
+	struct revision r;
+
+	start();
+	int64_t id = accept_sequence(1, 7);
+	CHECK_OK(lp_revision_get(db, "site", id, &r, &err));
+	CHECK(r.sequence == 7 && r.expires_s == 1900000000);
+	accept_sequence(2, 0);
+	CHECK_OK(lp_floor_get(db, "site", &stored, &err));
+	CHECK(stored.sequence == 7 && stored.counter == 2);
+	accept_sequence(3, 9);
+	CHECK_OK(lp_floor_get(db, "site", &stored, &err));
+	CHECK(stored.sequence == 9);
 }
 
 static void an_accepted_payload_is_remembered_after_its_revision_is_gone(void)
@@ -753,6 +784,7 @@ int main(void)
 	TEST(a_revision_of_too_many_objects_is_a_limit);
 	TEST(two_objects_with_one_key_are_refused_and_both_places_named);
 	TEST(accepting_raises_the_floor);
+	TEST(the_floor_keeps_the_highest_sequence);
 	TEST(an_accepted_payload_is_remembered_after_its_revision_is_gone);
 	TEST(only_the_newest_payloads_are_remembered);
 	TEST(an_accepted_revision_is_desired_unless_one_is_pinned);

@@ -29,6 +29,12 @@ static void a_request_arrives_as_it_was_sent(void)
 					   .history = HISTORY_TIP,
 					   .commits = 77,
 					   .floor_s = 1700000000,
+					   .binding = true,
+					   .repo = "6f1c0000000000000000000000000000",
+					   .site = "berlin",
+					   .groups = {"retail", "eu"},
+					   .group_count = 2,
+					   .floor_sequence = 12,
 					   .tip = {{1, 2, 3}},
 					   .floor = true,
 					   .floor_commit = {{4}},
@@ -48,6 +54,10 @@ static void a_request_arrives_as_it_was_sent(void)
 	CHECK_STR(out.path, in.path);
 	CHECK_STR(out.ns, in.ns);
 	CHECK(out.history == HISTORY_TIP && out.commits == 77 && out.floor_s == 1700000000);
+	CHECK(out.binding && out.group_count == 2 && out.floor_sequence == 12);
+	CHECK_STR(out.groups[1], "eu");
+	CHECK_STR(lp_render_binding(&out).repo, in.repo);
+	CHECK(sizeof(out.repo) == LP_REPO_TEXT);
 	CHECK(out.rsa_bits == 3072 && out.floor && out.allow_empty);
 	CHECK(lp_oid_equal(&out.tip, &in.tip) && lp_oid_equal(&out.floor_commit, &in.floor_commit));
 	CHECK(lp_payload_equal(&out.floor_payload, &in.floor_payload));
@@ -61,6 +71,8 @@ static void a_verdict_arrives_as_it_was_sent(void)
 						 .signer = "ops@example.com",
 						 .fingerprint = "SHA256:x",
 						 .committed_s = 1700000000,
+						 .sequence = 3,
+						 .expires_s = 1800000000,
 						 .subject = "Open the shop"}},
 			      out;
 	struct wire_writer w = begin();
@@ -72,6 +84,7 @@ static void a_verdict_arrives_as_it_was_sent(void)
 	CHECK(out.verdict == VERDICT_UNKNOWN_SIGNER && out.verified.committed_s == 1700000000);
 	CHECK_STR(out.reason, in.reason);
 	CHECK(sizeof(out.reason) == LP_REASON_TEXT);
+	CHECK(out.verified.sequence == 3 && out.verified.expires_s == 1800000000);
 	CHECK_STR(out.verified.signer, in.verified.signer);
 	CHECK_STR(out.verified.subject, in.verified.subject);
 }

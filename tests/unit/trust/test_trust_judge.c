@@ -14,6 +14,17 @@ static size_t stored, read_count;
 static enum lp_code read_fails; /* LP_OK, or what every read ends with */
 static bool read_lies;          /* gives bytes of another object */
 
+static enum lp_code read_object(void *ctx, const struct oid *id, struct buf *out, struct err *e);
+static const char *limpet_yaml; /* of every tree; NULL: there is none */
+
+static enum lp_code read_binding(void *ctx, const struct oid *tree, struct buf *out, struct err *e)
+{
+	return limpet_yaml ? lp_buf_str(out, limpet_yaml, e)
+			   : lp_err_set(e, LP_NOT_FOUND, "not there");
+}
+
+static const struct trust_reader reader = {.commit = read_object, .binding = read_binding};
+
 static struct object *place_of(const struct oid *id)
 {
 	uint32_t at;
@@ -279,7 +290,7 @@ static const char *judge(const char *name)
 {
 	struct oid tip = put_file(name);
 
-	CHECK_OK(lp_trust_judge(&policy, &tip, &the_floor, read_object, NULL, &judged, &err));
+	CHECK_OK(lp_trust_judge(&policy, &tip, &the_floor, &reader, &judged, &err));
 	return lp_verdict_name(judged.verdict);
 }
 
@@ -288,6 +299,8 @@ static void start(void)
 	forget();
 	the_floor = (struct trust_floor){0};
 	policy.history = HISTORY_TIP; /* chain-2 is unsigned */
+	policy.binding = NULL;
+	limpet_yaml = NULL;
 	seen_payload = (struct payload_id){0};
 }
 
@@ -298,7 +311,7 @@ static void a_first_start_accepts_a_signed_tip(void)
 	CHECK(!judged.nothing_new && read_count == 1);
 	CHECK_STR(judged.verified.subject, "chain 3");
 	struct oid tip = put_file("chain-2");
-	CHECK_OK(lp_trust_judge(&policy, &tip, NULL, read_object, NULL, &judged, &err));
+	CHECK_OK(lp_trust_judge(&policy, &tip, NULL, &reader, &judged, &err));
 	CHECK(judged.verdict == VERDICT_UNSIGNED);
 }
 
@@ -324,6 +337,75 @@ static void an_unsigned_commit_below_the_tip_is_refused_by_its_id(void)
 	CHECK(lp_oid_is_zero(&judged.verified.commit));
 	floor_at("chain-2", false); /* what was accepted once is not asked about again */
 	CHECK_STR(judge("chain-3"), "accepted");
+}
+
+#define REPO "6f1c0000000000000000000000000000"
+#define YAML "apiVersion: limpet.dev/v1\nrepo: " REPO "\naudience: [site/berlin]\n"
+
+static struct binding_policy berlin = {.repo = REPO, .required = true, .site = "berlin"};
+
+/* chain-3 in the way of chain-1, with this limpet.yaml in every tree. */
+static const char *judge_yaml(const char *yaml, int64_t floor_sequence)
+{
+	start();
+	floor_at("chain-1", true);
+	the_floor.sequence = floor_sequence;
+	put_file("chain-2");
+	policy.binding = &berlin;
+	limpet_yaml = yaml;
+	return judge("chain-3");
+}
+
+static void a_tip_says_for_which_repository_and_whom_it_is(void)
+{
+	CHECK_STR(judge_yaml(YAML, 0), "accepted");
+	CHECK_STR(judge_yaml(NULL, 0), "unbound");
+	CHECK_STR(judge_yaml("apiVersion: limpet.dev/v1\n", 0), "unbound");
+	CHECK_STR(judge_yaml("apiVersion: limpet.dev/v1\nrepo: "
+			     "0000000000000000000000000000000f\naudience: [site/berlin]\n",
+			     0),
+		  "wrong-repo");
+	CHECK_STR(judge_yaml("apiVersion: limpet.dev/v1\nrepo: " REPO "\naudience: [site/munich]\n",
+			     0),
+		  "wrong-audience");
+	CHECK_STR(judge_yaml(YAML "sequenze: 3\n", 0), "malformed");
+	CHECK_HAS(judged.reason, "limpet.yaml:4: sequenze");
+	CHECK_STR(judge_yaml(YAML "expires: 2020-01-01T00:00:00Z\n", 0), "accepted");
+	berlin.floor_s = 1600000000;
+	CHECK_STR(judge_yaml(YAML "expires: 2020-01-01T00:00:00Z\n", 0), "expired");
+	berlin.floor_s = 0;
+}
+
+static void a_sequence_never_goes_back_and_is_never_used_twice(void)
+{
+	CHECK_STR(judge_yaml(YAML "sequence: 7\n", 6), "accepted");
+	CHECK(judged.verified.sequence == 7);
+	CHECK_STR(judge_yaml(YAML "sequence: 7\n", 7), "equivocation");
+	CHECK_STR(judge_yaml(YAML "sequence: 7\n", 8), "rollback");
+	CHECK_HAS(judged.reason, "its sequence is 7, and 8 was accepted");
+	CHECK_STR(judge_yaml(YAML, 8), "accepted"); /* it descends */
+}
+
+static void a_branch_begun_anew_needs_a_higher_sequence(void)
+{
+	CHECK_STR(judge_yaml(YAML "sequence: 7\n", 6), "accepted");
+	floor_at("chain-3", true);
+	the_floor.sequence = 6;
+	CHECK_STR(judge("chain-side"), "accepted");
+	the_floor.sequence = 0;
+	CHECK_STR(judge("chain-root"), "accepted");
+	limpet_yaml = YAML;
+	CHECK_STR(judge("chain-side"), "diverged");
+	CHECK_STR(judge("chain-root"), "diverged");
+}
+
+static void what_was_kept_back_is_not_taken_for_a_branch_begun_anew(void)
+{
+	CHECK_STR(judge_yaml(YAML "sequence: 7\n", 6), "accepted");
+	struct oid two = put_file("chain-2");
+	take_away(two);
+	CHECK_STR(judge("chain-3"), "diverged");
+	CHECK(judged.incomplete && lp_oid_equal(&judged.missing, &two));
 }
 
 static void the_accepted_tip_again_is_nothing_new(void)
@@ -435,8 +517,8 @@ static void a_tip_that_is_not_there_or_too_large_is_told_apart(void)
 	struct oid none = {{1}};
 
 	start();
-	CHECK_CODE(lp_trust_judge(&policy, &none, &the_floor, read_object, NULL, &judged, &err),
-		   LP_NOT_FOUND, "not there");
+	CHECK_CODE(lp_trust_judge(&policy, &none, &the_floor, &reader, &judged, &err), LP_NOT_FOUND,
+		   "not there");
 	char *message = keep(LP_COMMIT_BYTES);
 	memset(message, 'x', LP_COMMIT_BYTES - 1);
 	message[LP_COMMIT_BYTES - 1] = '\0';
@@ -444,7 +526,7 @@ static void a_tip_that_is_not_there_or_too_large_is_told_apart(void)
 	CHECK_OK(lp_buf_str(&b, message, &err));
 	CHECK_OK(lp_buf_str(&b, message, &err));
 	struct oid huge = put(copy_of(b.data, b.len));
-	CHECK_OK(lp_trust_judge(&policy, &huge, &the_floor, read_object, NULL, &judged, &err));
+	CHECK_OK(lp_trust_judge(&policy, &huge, &the_floor, &reader, &judged, &err));
 	CHECK(judged.verdict == VERDICT_TOO_LARGE);
 }
 
@@ -456,16 +538,16 @@ static void an_object_store_that_fails_or_lies_decides_nothing(void)
 	floor_at("chain-1", true);
 	tip = put_file("chain-3");
 	read_fails = LP_TRANSIENT;
-	CHECK_CODE(lp_trust_judge(&policy, &tip, &the_floor, read_object, NULL, &judged, &err),
-		   LP_TRANSIENT, "says no");
+	CHECK_CODE(lp_trust_judge(&policy, &tip, &the_floor, &reader, &judged, &err), LP_TRANSIENT,
+		   "says no");
 	read_fails = LP_OK;
 	read_lies = true;
-	CHECK_CODE(lp_trust_judge(&policy, &tip, &the_floor, read_object, NULL, &judged, &err),
-		   LP_CORRUPT, "another object");
+	CHECK_CODE(lp_trust_judge(&policy, &tip, &the_floor, &reader, &judged, &err), LP_CORRUPT,
+		   "another object");
 	read_lies = false;
 	the_floor.seen_ctx = &read_lies;
-	CHECK_CODE(lp_trust_judge(&policy, &tip, &the_floor, read_object, NULL, &judged, &err),
-		   LP_TRANSIENT, "busy");
+	CHECK_CODE(lp_trust_judge(&policy, &tip, &the_floor, &reader, &judged, &err), LP_TRANSIENT,
+		   "busy");
 	CHECK(judged.verdict != VERDICT_ACCEPTED && lp_oid_is_zero(&judged.verified.commit));
 }
 
@@ -538,6 +620,10 @@ int main(void)
 	TEST(a_goal_beyond_a_missing_commit_is_found_on_another_way);
 	TEST(a_first_start_accepts_a_signed_tip);
 	TEST(a_tip_that_descends_is_accepted_also_over_unsigned_commits);
+	TEST(a_tip_says_for_which_repository_and_whom_it_is);
+	TEST(a_sequence_never_goes_back_and_is_never_used_twice);
+	TEST(a_branch_begun_anew_needs_a_higher_sequence);
+	TEST(what_was_kept_back_is_not_taken_for_a_branch_begun_anew);
 	TEST(the_accepted_tip_again_is_nothing_new);
 	TEST(a_twin_of_the_floor_is_nothing_new);
 	TEST(a_twin_of_the_floor_does_not_wedge_what_comes_next);
