@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,10 +18,26 @@
 #define NO_GIT       127           /* what a shell says of a program that is not there */
 
 struct call {
+	char program[LP_PATH_MAX];
 	const char *argv[WORDS_MAX + 4];
 	enum git_words loud;
 	int out; /* where git's output goes */
 };
+
+/* The git of the user's PATH; a folder of it that is not absolute could be one of the checkout. */
+static enum lp_code find_git(char to[LP_PATH_MAX], struct err *err)
+{
+	const char *path = getenv("PATH");
+
+	for (const char *at = path ? path : ""; *at;) {
+		size_t n = strcspn(at, ":");
+		int len = snprintf(to, LP_PATH_MAX, "%.*s/git", (int)n, at);
+		if (*at == '/' && len < LP_PATH_MAX && access(to, X_OK) == 0)
+			return LP_OK;
+		at += n + (at[n] == ':');
+	}
+	return lp_err_set(err, LP_NOT_FOUND, "there is no git in PATH; install it");
+}
 
 /* In the child: never returns. */
 _Noreturn static void become_git(const struct call *call)
@@ -29,10 +46,8 @@ _Noreturn static void become_git(const struct call *call)
 
 	signal(SIGINT, SIG_DFL);
 	signal(SIGQUIT, SIG_DFL);
-	if (dup2(call->out, STDOUT_FILENO) >= 0 && (quiet < 0 || dup2(quiet, STDERR_FILENO) >= 0)) {
-		/* execvp changes none of them: POSIX keeps the type for old callers */
-		execvp("git", (char *const *)call->argv);
-	}
+	if (dup2(call->out, STDOUT_FILENO) >= 0 && (quiet < 0 || dup2(quiet, STDERR_FILENO) >= 0))
+		execv(call->program, (char *const *)call->argv);
 	_exit(NO_GIT);
 }
 
@@ -88,6 +103,7 @@ enum lp_code lp_release_git(const char *folder, const char *const *words, enum g
 			return lp_err_set(err, LP_INTERNAL, "git %s: too many words", words[0]);
 		call.argv[3 + i] = words[i];
 	}
+	LP_TRY(find_git(call.program, err));
 	/* Ctrl-C ends git, and we then put things back; as system(3) has it. */
 	void (*interrupt)(int) = signal(SIGINT, SIG_IGN);
 	void (*quit)(int) = signal(SIGQUIT, SIG_IGN);
@@ -98,8 +114,7 @@ enum lp_code lp_release_git(const char *folder, const char *const *words, enum g
 		return lp_err_wrap(err, "git %s", words[0]);
 	*ret_exit = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	if (*ret_exit == NO_GIT)
-		return lp_err_set(err, LP_NOT_FOUND,
-				  "git could not be started; install it, or put it into PATH");
+		return lp_err_set(err, LP_NOT_FOUND, "%s could not be started", call.program);
 	return LP_OK;
 }
 

@@ -129,11 +129,11 @@ static enum lp_code refuse_under_way(const struct checkout *c, struct err *err)
 					  WORDS("rev-parse", "-q", "--verify", states[i].ref), id,
 					  sizeof(id), err));
 		if (id[0])
-			return lp_err_set(err, LP_CONFLICT,
-					  "a %s is under way; end it (git %s --%s) or git %s "
-					  "--abort, then release",
-					  states[i].name, states[i].name, "continue",
-					  states[i].name);
+			return lp_err_set(
+				err, LP_CONFLICT,
+				"a %s is under way; end it (git %s --continue) or drop it "
+				"(git %s --abort), then release",
+				states[i].name, states[i].name, states[i].name);
 	}
 	return LP_OK;
 }

@@ -24,7 +24,7 @@ const char *lp_binding_bad_audience(const char *text)
 		return "expected site/NAME or group/NAME, such as site/berlin or group/retail-*";
 	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-*?") != strlen(name))
 		return "expected a-z, 0-9, - and the wildcards * and ? in the name";
-	if (strlen(text) >= LP_AUDIENCE_TEXT)
+	if (strlen(name) > LP_AUDIENCE_TEXT - sizeof(group_prefix))
 		return "too long: no site or group has a name of more than 63 letters";
 	return NULL;
 }

@@ -284,6 +284,10 @@ static void an_entry_is_as_long_as_the_longest_name_of_a_group(void)
 	entry[LP_AUDIENCE_TEXT - 1] = 'a';
 	snprintf(text, sizeof(text), HEAD "audience: [%s]\n", entry);
 	refuses(text, "too long");
+	snprintf(text, sizeof(text), HEAD "audience: [site/%.63s]\n", entry + 6);
+	CHECK_OK(read_text(text));
+	snprintf(text, sizeof(text), HEAD "audience: [site/%.64s]\n", entry + 6);
+	refuses(text, "too long");
 }
 
 /* --- the audience --- */
