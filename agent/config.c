@@ -274,6 +274,11 @@ static void set_names(struct reading *r, const struct jval *v, const char *path)
 
 /* --- sections --- */
 
+static void join(char to[160], const char *path, const char *name)
+{
+	snprintf(to, 160, "%s%s%s", path, *path ? "." : "", name);
+}
+
 static void read_section(struct reading *r, const struct key *keys, const struct jval *section,
 			 const char *path, void *base);
 
@@ -291,10 +296,15 @@ static void read_sources(struct reading *r, const struct key *key, const struct 
 		return;
 	}
 	while (lp_json_next(&it)) {
-		char name[64];
+		char name[64], trust[160];
 		snprintf(name, sizeof(name), "%s[%zu]", path, it.index);
-		read_section(r, key->keys, it.value, name,
-			     &r->config->sources[r->config->source_count++]);
+		struct source_config *source = &r->config->sources[r->config->source_count++];
+		read_section(r, key->keys, it.value, name, source);
+		join(trust, name, "trust.signers");
+		if (!*source->trust.signers && !*source->trust.keys)
+			complain(r, it.value, trust,
+				 "is missing: whose commits are accepted (or trust.keys, for "
+				 "OpenPGP)");
 	}
 }
 
@@ -381,11 +391,6 @@ static void unknown_key(struct reading *r, const struct key *keys, const struct 
 			nearest = key;
 	complain(r, it->value, path,
 		 "unknown key; did you mean \"%s\"? `limpet help config` lists all", nearest->name);
-}
-
-static void join(char to[160], const char *path, const char *name)
-{
-	snprintf(to, 160, "%s%s%s", path, *path ? "." : "", name);
 }
 
 static void read_section(struct reading *r, const struct key *keys, const struct jval *section,

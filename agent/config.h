@@ -14,7 +14,9 @@
 #define LP_CONFIG_DEFAULT "/etc/limpet/config.yaml"
 
 struct trust_config {
-	char signers[LP_PATH_MAX]; /* allowed_signers */
+	char signers[LP_PATH_MAX]; /* allowed_signers; "" none */
+	char keys[LP_PATH_MAX];    /* OpenPGP keys; "" none, and then there are signers */
+	char revoked[LP_PATH_MAX]; /* SSH keys, or a KRL; "" none */
 	int64_t rsa_bits;          /* the shortest RSA key that is accepted */
 	enum { TRUST_HISTORY_EVERY, TRUST_HISTORY_TIP } history; /* whose signature must be good */
 	char repo[LP_REPO_TEXT]; /* that limpet.yaml must name; "" any */

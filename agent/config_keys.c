@@ -21,8 +21,12 @@ static const struct key_word bindings[] = {
 	{"optional", TRUST_BINDING_OPTIONAL}, {"required", TRUST_BINDING_REQUIRED}, {0}};
 
 static const struct key trust_keys[] = {
-	{"signers", KEY_FILE, FIELD(trust_config, signers), NULL, 0, 0,
-	 "allowed_signers file (ssh-keygen(1)): whose commits are accepted"},
+	{"signers", KEY_FILE, FIELD(trust_config, signers), "", 0, 0,
+	 "allowed_signers file (ssh-keygen(1)): whose commits are accepted; empty: see keys"},
+	{"keys", KEY_FILE, FIELD(trust_config, keys), "", 0, 0,
+	 "OpenPGP keys as limpet keys import writes them: whose commits are accepted, too"},
+	{"revoked", KEY_FILE, FIELD(trust_config, revoked), "", 0, 0,
+	 "SSH keys that are refused, one a line, or a KRL of ssh-keygen -k; empty: none"},
 	{"rsaBits", KEY_NUMBER, FIELD(trust_config, rsa_bits), "2048", LP_RSA_BITS_MIN,
 	 LP_RSA_BITS_MAX, "shortest RSA key that is accepted"},
 	{"history", KEY_WORD, FIELD(trust_config, history), "every", 0, 0,

@@ -7,7 +7,7 @@
 #include "agent/cli/daemon.h"
 #include "agent/cluster/client.h"
 #include "agent/source/remote.h"
-#include "agent/trust/signers.h"
+#include "agent/trust/files.h"
 #include "platform/clock.h"
 #include "platform/sandbox.h"
 #include "store/inventory.h"
@@ -139,14 +139,18 @@ static void check_state(struct findings *f)
 
 static void check_signers(struct findings *f, const struct source_config *source)
 {
-	LP_AUTO(lp_signers_free) struct signers signers = {0};
+	const struct trust_paths paths = {.signers = source->trust.signers,
+					  .keys = source->trust.keys,
+					  .revoked = source->trust.revoked};
+	LP_AUTO(lp_trust_files_free) struct trust_files files = {0};
 	struct err err = {0};
 
-	if (lp_signers_load(source->trust.signers, &signers, &err) == LP_OK)
-		tell(f, GOOD, "signers", NULL, "%s names %zu keys", source->trust.signers,
-		     signers.len);
+	if (lp_trust_files_load(&paths, &files, &err) == LP_OK)
+		tell(f, GOOD, "signers", NULL, "%zu SSH and %zu OpenPGP keys may sign",
+		     files.signers.len, files.keys.len);
 	else
-		tell(f, BAD, "signers", "see ssh-keygen(1), ALLOWED SIGNERS", "%s", err.msg);
+		tell(f, BAD, "signers", "see ssh-keygen(1), ALLOWED SIGNERS, and limpet help keys",
+		     "%s", err.msg);
 }
 
 static enum lp_code ask_git(const struct source_config *source, struct oid *ret, struct err *err)

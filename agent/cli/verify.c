@@ -6,6 +6,7 @@
  */
 #include "agent/cli/commands.h"
 #include "agent/cli/daemon.h"
+#include "agent/trust/files.h"
 #include "agent/trust/judge.h"
 #include "platform/git.h"
 
@@ -168,9 +169,9 @@ static enum lp_code judge_repo(const struct request *request, const struct trust
 	return LP_OK;
 }
 
-/* The signers of the only source of the configuration, for who gave no --signers. */
-static enum lp_code signers_of_config(const struct request *request, struct trust_policy *policy,
-				      struct signers *ret, struct err *err)
+/* What the configuration trusts, for who named no file of their own. */
+static enum lp_code load_config(const struct request *request, struct trust_policy *policy,
+				struct trust_files *ret, struct err *err)
 {
 	struct config *config = calloc(1, sizeof(*config));
 	enum lp_code code = LP_CONFIG;
@@ -178,11 +179,16 @@ static enum lp_code signers_of_config(const struct request *request, struct trus
 	if (!config)
 		return lp_err_nomem(err, "configuration");
 	if (lp_cli_config(request->config, config) && config->source_count) {
-		policy->rsa_bits = (unsigned)config->sources[0].trust.rsa_bits;
-		code = lp_signers_load(config->sources[0].trust.signers, ret, err);
+		const struct trust_config *trust = &config->sources[0].trust;
+		const struct trust_paths paths = {.signers = trust->signers,
+						  .keys = trust->keys,
+						  .revoked = request->revoked ? request->revoked
+									      : trust->revoked};
+		policy->rsa_bits = (unsigned)trust->rsa_bits;
+		code = lp_trust_files_load(&paths, ret, err);
 	} else {
 		lp_err_set(err, code,
-			   "verify: give --signers FILE, or a configuration with a "
+			   "verify: give --signers FILE or --keys FILE, or a configuration with a "
 			   "source that names one");
 	}
 	free(config);
@@ -191,24 +197,17 @@ static enum lp_code signers_of_config(const struct request *request, struct trus
 
 static enum lp_code judge(const struct request *request, struct judgement *ret, struct err *err)
 {
-	LP_AUTO(lp_signers_free) struct signers signers = {0};
-	LP_AUTO(lp_pgp_keys_free) struct pgp_keys keys = {0};
-	LP_AUTO(lp_revocation_free) struct revocation revoked = {0};
-	struct trust_policy policy = {.signers = &signers};
+	LP_AUTO(lp_trust_files_free) struct trust_files files = {0};
+	const struct trust_paths paths = {
+		.signers = request->signers, .keys = request->keys, .revoked = request->revoked};
+	struct trust_policy policy = {0};
 
 	LP_TRY(lp_crypto_init(err));
-	if (request->keys) {
-		LP_TRY(lp_pgp_keys_load(request->keys, &keys, err));
-		policy.pgp_keys = &keys;
-	}
-	if (request->signers)
-		LP_TRY(lp_signers_load(request->signers, &signers, err));
-	else if (!request->keys)
-		LP_TRY(signers_of_config(request, &policy, &signers, err));
-	if (request->revoked) {
-		LP_TRY(lp_revocation_load(request->revoked, &revoked, err));
-		policy.revoked = &revoked;
-	}
+	if (request->signers || request->keys)
+		LP_TRY(lp_trust_files_load(&paths, &files, err));
+	else
+		LP_TRY(load_config(request, &policy, &files, err));
+	lp_trust_files_use(&files, &policy);
 	return request->object ? judge_object(request, &policy, ret, err)
 			       : judge_repo(request, &policy, ret, err);
 }

@@ -8,7 +8,7 @@
 #include "agent/render/problems.h"
 #include "agent/source/objects.h"
 #include "agent/supervisor/run.h"
-#include "agent/trust/signers.h"
+#include "agent/trust/files.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "store/floor.h"
@@ -83,7 +83,10 @@ enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], struct err *e
 {
 	const struct source_config *config = run->config;
 	const struct limits_config *limits = &run->super->config.limits;
-	LP_AUTO(lp_signers_free) struct signers signers = {0};
+	LP_AUTO(lp_trust_files_free) struct trust_files files = {0};
+	const struct trust_paths paths = {.signers = config->trust.signers,
+					  .keys = config->trust.keys,
+					  .revoked = config->trust.revoked};
 	const struct binding_policy binding = {
 		.repo = config->trust.repo,
 		.required = config->trust.binding == TRUST_BINDING_REQUIRED,
@@ -96,9 +99,9 @@ enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], struct err *e
 	uint8_t trust[LP_SHA256_BYTES];
 	LP_AUTO(lp_hash_abort) struct lp_hash sha = {0};
 
-	policy.signers = &signers;
 	policy.binding = &binding;
-	LP_TRY(lp_signers_load(config->trust.signers, &signers, err));
+	LP_TRY(lp_trust_files_load(&paths, &files, err));
+	lp_trust_files_use(&files, &policy);
 	LP_TRY(read_floor(run, &floor, err));
 	lp_trust_digest(&policy, &floor, LIMPET_VERSION, trust);
 	lp_hash_begin(&sha, LP_SHA256);
@@ -454,6 +457,8 @@ static enum lp_code make_request(struct source_run *run, struct render_request *
 	LP_TRY(lp_copy(request->quarantine, sizeof(request->quarantine), run->fetched.quarantine,
 		       err));
 	LP_TRY(lp_copy(request->signers, sizeof(request->signers), config->trust.signers, err));
+	LP_TRY(lp_copy(request->keys, sizeof(request->keys), config->trust.keys, err));
+	LP_TRY(lp_copy(request->revoked, sizeof(request->revoked), config->trust.revoked, err));
 	LP_TRY(lp_copy(request->path, sizeof(request->path), config->path, err));
 	return lp_copy(request->ns, sizeof(request->ns), config->ns, err);
 }

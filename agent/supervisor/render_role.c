@@ -5,6 +5,7 @@
 #include "agent/source/objects.h"
 #include "agent/source/tree_git.h"
 #include "agent/supervisor/render_wire.h"
+#include "agent/trust/files.h"
 #include "platform/log.h"
 #include "platform/sandbox.h"
 
@@ -103,7 +104,9 @@ static enum lp_code ask_seen(void *ctx, const struct payload_id *id, bool *ret, 
 
 static void wall_in(const struct render_request *request)
 {
-	struct sandbox sandbox = {.readable = {request->objects, request->signers, NULL},
+	const char *const files[] = {request->signers, request->keys, request->revoked};
+	size_t n = 1;
+	struct sandbox sandbox = {.readable = {request->objects},
 #ifndef LIMPET_SANITIZED
 				  .as_bytes = MEMORY_BYTES,
 #endif
@@ -111,6 +114,9 @@ static void wall_in(const struct render_request *request)
 				  .cpu_s = CPU_S};
 	struct sandbox_report report;
 
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (*files[i])
+			sandbox.readable[n++] = files[i];
 	lp_sandbox_enter(&sandbox, &report);
 }
 
@@ -134,10 +140,11 @@ static enum lp_code read_binding(void *ctx, const struct oid *tree, struct buf *
 static enum lp_code judge(struct work *work, struct judgement *ret, struct err *err)
 {
 	const struct render_request *request = &work->request;
-	LP_AUTO(lp_signers_free) struct signers signers = {0};
+	const struct trust_paths paths = {
+		.signers = request->signers, .keys = request->keys, .revoked = request->revoked};
+	LP_AUTO(lp_trust_files_free) struct trust_files files = {0};
 	struct binding_policy binding = lp_render_binding(request);
-	struct trust_policy policy = {.signers = &signers,
-				      .rsa_bits = request->rsa_bits,
+	struct trust_policy policy = {.rsa_bits = request->rsa_bits,
 				      .history = request->history,
 				      .ancestry_commits = request->commits,
 				      .floor_s = request->floor_s,
@@ -149,7 +156,8 @@ static enum lp_code judge(struct work *work, struct judgement *ret, struct err *
 				    .seen = ask_seen,
 				    .seen_ctx = work};
 
-	LP_TRY(lp_signers_load(request->signers, &signers, err));
+	LP_TRY(lp_trust_files_load(&paths, &files, err));
+	lp_trust_files_use(&files, &policy);
 	LP_TRY(lp_objects_open(request->objects, request->quarantine, &work->git, err));
 	const struct trust_reader reader = {.commit = lp_objects_commit,
 					    .commit_ctx = work->git,

@@ -19,6 +19,8 @@ void lp_render_request_put(struct wire_writer *w, const struct render_request *r
 	lp_wire_put_str(w, request->objects);
 	lp_wire_put_str(w, request->quarantine);
 	lp_wire_put_str(w, request->signers);
+	lp_wire_put_str(w, request->keys);
+	lp_wire_put_str(w, request->revoked);
 	lp_wire_put_u32(w, request->rsa_bits);
 	lp_wire_put_u8(w, (uint8_t)request->history);
 	lp_wire_put_u32(w, request->commits);
@@ -45,6 +47,8 @@ void lp_render_request_take(struct wire_reader *r, struct render_request *ret)
 	lp_wire_str(r, ret->objects, sizeof(ret->objects));
 	lp_wire_str(r, ret->quarantine, sizeof(ret->quarantine));
 	lp_wire_str(r, ret->signers, sizeof(ret->signers));
+	lp_wire_str(r, ret->keys, sizeof(ret->keys));
+	lp_wire_str(r, ret->revoked, sizeof(ret->revoked));
 	ret->rsa_bits = lp_wire_u32(r);
 	ret->history = lp_wire_u8(r);
 	if (ret->history >= HISTORY_COUNT)

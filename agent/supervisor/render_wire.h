@@ -27,7 +27,9 @@ enum render_frame {
 struct render_request {
 	char objects[LP_PATH_MAX];    /* accepted packs of the source */
 	char quarantine[LP_PATH_MAX]; /* the new ones; "" none */
-	char signers[LP_PATH_MAX];
+	char signers[LP_PATH_MAX];    /* the three of trust/files.h; "" none */
+	char keys[LP_PATH_MAX];
+	char revoked[LP_PATH_MAX];
 	unsigned rsa_bits;
 	enum trust_history history;
 	unsigned commits; /* the most between floor and tip */

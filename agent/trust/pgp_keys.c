@@ -76,12 +76,11 @@ static enum lp_code take_body(struct line *l, const char **ret_name, uint8_t **r
 }
 
 /* 2026-11-21T07:40:00Z, within what the four bytes of a key's date can say. */
-static enum lp_code take_time(struct line *l, const char *what, int64_t *ret_s)
+static enum lp_code read_time(struct line *l, const char *word, const char *what, int64_t *ret_s)
 {
-	char *word = NULL, again[LP_TIME_TEXT];
+	char again[LP_TIME_TEXT];
 	struct tm tm = {0};
 
-	LP_TRY(take_word(l, what, &word));
 	const char *end = strptime(word, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	*ret_s = end && !*end ? timegm(&tm) : 0;
 	if (*ret_s <= 0 || *ret_s > 2 * (int64_t)UINT32_MAX ||
@@ -90,14 +89,19 @@ static enum lp_code take_time(struct line *l, const char *what, int64_t *ret_s)
 	return LP_OK;
 }
 
-static enum lp_code take_expiry(struct line *l, int64_t *ret_s)
+static enum lp_code take_dates(struct line *l, int64_t *ret_created_s, int64_t *ret_expires_s)
 {
-	if (l->at[0] == '-' && l->at[1] == ' ') {
-		l->at += 1 + strspn(l->at + 1, " ");
-		*ret_s = 0;
-		return LP_OK;
-	}
-	return take_time(l, "the date it expires, or -,", ret_s);
+	char *word = NULL;
+
+	LP_TRY(take_word(l, "the date it was made", &word));
+	LP_TRY(read_time(l, word, "the date it was made", ret_created_s));
+	if (*ret_created_s > UINT32_MAX)
+		return bad(l, "no key can be made at %.32s", word);
+	LP_TRY(take_word(l, "the date it expires, or -", &word));
+	*ret_expires_s = 0;
+	return strcmp(word, "-") == 0
+		       ? LP_OK
+		       : read_time(l, word, "the date it expires, or -,", ret_expires_s);
 }
 
 static enum lp_code take_label(struct line *l, const char **ret)
@@ -147,8 +151,7 @@ static enum lp_code read_line(struct line *l, struct pgp_line *ret)
 	*ret = (struct pgp_line){.number = l->number};
 	LP_TRY(take_body(l, &name, &body, &len));
 	LP_TRY(take_word(l, "a fingerprint after the key", &fingerprint));
-	LP_TRY(take_time(l, "the date it was made", &created_s));
-	LP_TRY(take_expiry(l, &ret->expires_s));
+	LP_TRY(take_dates(l, &created_s, &ret->expires_s));
 	LP_TRY(take_label(l, &ret->label));
 	for (int i = 0; i < 4; i++)
 		body[1 + i] = (uint8_t)(created_s >> (24 - 8 * i));

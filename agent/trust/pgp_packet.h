@@ -32,9 +32,16 @@ struct pgp_subpacket {
 	struct slice body; /* borrowed */
 };
 
+/* The next n bytes; *ret borrows from *from. */
 bool lp_pgp_take(struct slice *from, size_t n, struct slice *ret);
+
+/* The next byte. */
 bool lp_pgp_take_u8(struct slice *from, unsigned *ret);
+
+/* The next two bytes, the higher first. */
 bool lp_pgp_take_u16(struct slice *from, unsigned *ret);
+
+/* The next four bytes, the highest first. */
 bool lp_pgp_take_u32(struct slice *from, uint32_t *ret);
 
 /*

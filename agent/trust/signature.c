@@ -152,8 +152,9 @@ static void settle_key(const struct trust_policy *policy, const struct commit *c
 
 	/* before any date: whoever has the key writes the dates */
 	if (lp_revocation_has(policy->revoked, &sig->key, cert, &what))
-		settle(s, VERDICT_REVOKED_KEY, "signed with key %s of %.120s, and the %s was revoked",
-		       s->fingerprint, s->signer, what);
+		settle(s, VERDICT_REVOKED_KEY,
+		       "signed with key %s of %.120s, and the %s was revoked", s->fingerprint,
+		       s->signer, what);
 	else if (found == VERDICT_UNSUPPORTED_KEY)
 		settle(s, found,
 		       "signed by key %s, which line %u of the allowed signers has as an "

@@ -60,7 +60,14 @@ bool lp_ssh_take_string(struct ssh_reader *r, struct slice *ret)
 
 bool lp_ssh_take_text(struct ssh_reader *r, struct slice *ret)
 {
-	return lp_ssh_take_string(r, ret) && !(ret->len && memchr(ret->data, '\0', ret->len));
+	struct ssh_reader before = *r;
+
+	if (!lp_ssh_take_string(r, ret))
+		return false;
+	if (!ret->len || !memchr(ret->data, '\0', ret->len))
+		return true;
+	*r = before; /* what is not taken is still there for who asks what is left */
+	return false;
 }
 
 bool lp_ssh_take_positive(struct ssh_reader *r, struct slice *ret)
