@@ -223,10 +223,11 @@ def test_a_submodule_is_refused(device):
 
 @pytest.mark.parametrize("name", [".git", ".GIT", "git~1"])
 def test_a_file_called_dotgit_in_the_tree_is_refused(device, name):
+    """Where limpet.yaml would be it is met before anything is rendered: malformed, not invalid."""
     with nothing_changes(device, good(device)):
         blob = device.repo.git("hash-object", "-w", "--stdin", input=b"[core]\n")
         commit = publish_tree(device, tree_with(device, "100644", name, blob))
-        refused(device, commit, "invalid", name, ".git")
+        refused(device, commit, "malformed", name, ".git")
     mend(device)
 
 

@@ -304,7 +304,8 @@ def test_nothing_is_left_of_a_killed_test_run(tmp_path, number, fixtures):
     with open(tmp_path / "out", "wb") as out:
         tests = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-q", TESTS / "e2e" / "killed_run.py"], env=env,
-            stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True)
+            stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
+            preexec_fn=_hear_the_terminal)
     try:
         wait_until(ready.exists, "the inner run", 120, abort=lambda: _still_runs(tests, tmp_path))
         scratch = Path(ready.read_text())
@@ -321,6 +322,11 @@ def test_nothing_is_left_of_a_killed_test_run(tmp_path, number, fixtures):
         for pid, start in started.items():
             if is_running(pid, start):
                 os.kill(pid, signal.SIGKILL)
+
+
+def _hear_the_terminal():
+    """A job that a shell started with & ignores SIGINT, and hands that on to its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_for_end(tests, folder):
