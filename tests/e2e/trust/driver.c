@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Judges many commit objects by the same files, as `limpet verify --object` judges one.
+ *
+ *	trust_driver [--signers FILE] [--keys FILE] [--revoked FILE] [--floor UNIX_S]
+ *
+ * Each object comes in on stdin as its length in decimal, LF, and its bytes. For each a line
+ * goes out, of fields between tabs: the verdict's name, payload, signer, key, reason.
+ * Exit 3, with nothing printed, when a file that is named cannot be read.
+ */
+#include "agent/trust/files.h"
+#include "agent/trust/judge.h"
+#include "platform/crypto.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OBJECT_BYTES    (4u * LP_MIB) /* tests send more than limpet takes */
+#define EXIT_BAD_OBJECT 2
+#define EXIT_BAD_FILE   3
+
+static struct err err;
+
+static void fail(int code, const char *what)
+{
+	fprintf(stderr, "trust_driver: %s: %s\n", what, err.msg[0] ? err.msg : strerror(errno));
+	exit(code);
+}
+
+/* The next object of stdin; false at its end. */
+static bool next_object(struct buf *ret)
+{
+	static uint8_t bytes[OBJECT_BYTES];
+	char line[32], *end;
+
+	if (!fgets(line, sizeof(line), stdin))
+		return false;
+	unsigned long n = strtoul(line, &end, 10);
+	if (*end != '\n' || n > sizeof(bytes) || fread(bytes, 1, n, stdin) != n)
+		fail(EXIT_BAD_OBJECT, "stdin");
+	lp_buf_clear(ret);
+	if (lp_buf_append(ret, bytes, n, &err) != LP_OK)
+		fail(EXIT_BAD_OBJECT, "an object");
+	return true;
+}
+
+static void judge(const struct trust_policy *policy, const struct buf *object)
+{
+	struct judgement j;
+	char payload[LP_PAYLOAD_TEXT];
+
+	if (lp_trust_judge_bytes(policy, LP_SLICE_OF(object), &j, &err) != LP_OK)
+		fail(EXIT_BAD_OBJECT, "a judgement");
+	printf("%s\t%s\t%s\t%s\t%s\n", lp_verdict_name(j.verdict),
+	       lp_payload_text(&j.payload, payload), j.signer, j.fingerprint, j.reason);
+}
+
+static void read_options(int argc, char **argv, struct trust_paths *paths,
+			 struct trust_policy *policy)
+{
+	static const struct option options[] = {
+		{"signers", required_argument, NULL, 's'},
+		{"keys", required_argument, NULL, 'k'},
+		{"revoked", required_argument, NULL, 'r'},
+		{"floor", required_argument, NULL, 'f'},
+		{0},
+	};
+
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		if (c == 's')
+			paths->signers = optarg;
+		else if (c == 'k')
+			paths->keys = optarg;
+		else if (c == 'r')
+			paths->revoked = optarg;
+		else if (c == 'f')
+			policy->floor_s = strtoll(optarg, NULL, 10);
+		else
+			exit(EXIT_BAD_FILE);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	LP_AUTO(lp_trust_files_free) struct trust_files files = {0};
+	LP_AUTO(lp_buf_free) struct buf object = LP_BUF(OBJECT_BYTES);
+	struct trust_paths paths = {0};
+	struct trust_policy policy = {0};
+
+	read_options(argc, argv, &paths, &policy);
+	if (lp_crypto_init(&err) != LP_OK || lp_trust_files_load(&paths, &files, &err) != LP_OK)
+		fail(EXIT_BAD_FILE, "its files");
+	lp_trust_files_use(&files, &policy);
+	while (next_object(&object))
+		judge(&policy, &object);
+	return fflush(stdout) == 0 ? 0 : EXIT_BAD_OBJECT;
+}
