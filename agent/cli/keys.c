@@ -279,8 +279,7 @@ static const char *expiry_of(const struct pgp_imported *k, char to[LP_TIME_TEXT]
 static const struct pgp_line *line_of(const struct pgp_keys *keys, const struct pgp_imported *k)
 {
 	for (size_t i = 0; i < keys->len; i++)
-		if (memcmp(keys->list[i].key.fingerprint, k->key.fingerprint,
-			   LP_PGP_FINGERPRINT_BYTES) == 0)
+		if (memcmp(keys->list[i].key.fingerprint, k->key.fingerprint, LP_SHA1_BYTES) == 0)
 			return &keys->list[i];
 	return NULL;
 }

@@ -7,9 +7,8 @@
  */
 #include "platform/crypto.h"
 
-#define LP_PGP_FINGERPRINT_BYTES 20
-#define LP_PGP_FINGERPRINT_TEXT  41 /* 40 upper-case hex digits, as gpg prints it, and a NUL */
-#define LP_PGP_KEY_ID_BYTES      8  /* the last ones of the fingerprint */
+#define LP_PGP_FINGERPRINT_TEXT 41 /* 40 upper-case hex digits, as gpg prints it, and a NUL */
+#define LP_PGP_KEY_ID           8  /* bytes: the last ones of the fingerprint, which is a SHA-1 */
 
 enum pgp_algorithm {
 	PGP_OTHER = 0, /* none that we verify */
@@ -24,7 +23,7 @@ struct pgp_key {
 	struct slice body; /* of its packet: what the fingerprint is of */
 	const char *name;  /* of the algorithm: "rsa", "ecdsa-p256"; borrowed, for ever */
 	enum pgp_algorithm algorithm; /* PGP_OTHER: nothing below material is set */
-	uint8_t fingerprint[LP_PGP_FINGERPRINT_BYTES];
+	uint8_t fingerprint[LP_SHA1_BYTES];
 	int64_t created_s;     /* Unix seconds */
 	struct slice material; /* what follows the algorithm in the body */
 	struct slice e, n;     /* rsa, without leading zeros */

@@ -166,11 +166,11 @@ static enum lp_code read_line(struct line *l, struct pgp_line *ret)
 /* A signature may name its key by no more than an id. */
 static enum lp_code check_alone(struct line *l, const struct pgp_keys *k, const struct pgp_key *key)
 {
-	const size_t at = LP_PGP_FINGERPRINT_BYTES - LP_PGP_KEY_ID_BYTES;
+	const size_t at = sizeof(key->fingerprint) - LP_PGP_KEY_ID;
 
 	for (size_t i = 0; i < k->len; i++)
-		if (memcmp(k->list[i].key.fingerprint + at, key->fingerprint + at,
-			   LP_PGP_KEY_ID_BYTES) == 0)
+		if (memcmp(k->list[i].key.fingerprint + at, key->fingerprint + at, LP_PGP_KEY_ID) ==
+		    0)
 			return bad(l, "the key of line %u for the second time, or one with its id",
 				   k->list[i].number);
 	return LP_OK;

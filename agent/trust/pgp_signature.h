@@ -47,8 +47,8 @@ struct pgp_signature {
 
 	/* of the hashed ones, or of those that are not: who made it, and a back-signature */
 	bool has_fingerprint, has_key_id;
-	uint8_t fingerprint[LP_PGP_FINGERPRINT_BYTES];
-	uint8_t key_id[LP_PGP_KEY_ID_BYTES];
+	uint8_t fingerprint[LP_SHA1_BYTES];
+	uint8_t key_id[LP_PGP_KEY_ID];
 	struct slice embedded; /* a signature's body */
 };
 
