@@ -18,6 +18,8 @@
 #define LP_DROPS_MAX      8u             /* revisions that one call of retention drops */
 #define LP_KINDS_MAX      4096u          /* kinds of one cluster */
 
+#define LP_FLOOR_BYTES 1024u /* of a copy of the floor; we write fewer than 400 */
+
 #define LP_ASIDE_MAX 3u /* damaged databases kept for a person to look at; the oldest go */
 
 /* A refresh of a time alone (last good poll, same error again) is written at most this often. */
