@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `limpet status -o json` tells, and whether anything has changed at all."""
 
-from contextlib import contextmanager
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 from support.sitefiles import keys
 
@@ -40,9 +44,20 @@ def wait_idle(site, timeout=30.0):
                                    "the daemon at rest", timeout)
 
 
+def stored_floor(site):
+    """The trust floor as the store has it, and every payload that was ever accepted. Read from a
+    copy: a daemon keeps its own to itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        for file in site.limpet.state_dir.glob("limpet.db*"):
+            shutil.copy(file, folder)
+        with closing(sqlite3.connect(Path(folder) / "limpet.db")) as db:
+            return {table: sorted(db.execute(f"SELECT * FROM {table}"))  # noqa: S608 - two names
+                    for table in ("floor", "accepted_payload")}
+
+
 def picture(site, files):
     """What must stay as it is: the objects of `files` in the cluster (each by uid and
-    resourceVersion, so that a write shows), and the revisions in the store."""
+    resourceVersion, so that a write shows), the revisions in the store, and the trust floor."""
     def seen(key):
         found = site.cluster.api.get(key.kind, key.name, key.namespace or site.namespace)
         meta = found and found["metadata"]
@@ -51,6 +66,7 @@ def picture(site, files):
     told = source(site.limpet.status())
     return {"cluster": {key: seen(key) for key in keys(files)},
             "history": site.limpet.json("history"),
+            "floor": stored_floor(site),
             "store": {key: told[key] for key in ("desired", "applied", "pinned", "inventory")}}
 
 
