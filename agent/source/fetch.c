@@ -163,9 +163,11 @@ static enum lp_code fetch_commits(struct fetching *f, const struct fetch_wish *f
 				     .object_bytes = can.filter ? LP_COMMIT_BYTES : LP_BLOB_BYTES,
 				     .inflated_bytes = LP_PACK_INFLATED};
 	enum lp_code code = download_pack(f, &wish, &limits, err);
-	f->ancestry_bytes -= had - f->left_bytes; /* at most `most` */
+	uint64_t took = had - f->left_bytes; /* the piece that is too much is counted too */
+	f->ancestry_bytes -= took < f->ancestry_bytes ? took : f->ancestry_bytes;
 	/* One pack with everything was only to be had had it been small; pieces are next. */
-	*ret_in_bounds = code == LP_OK || (!wish.depth && f->announced <= LP_ANCESTRY_COMMITS);
+	*ret_in_bounds = code == LP_OK || (!wish.depth && f->announced <= LP_ANCESTRY_COMMITS &&
+					   f->ancestry_bytes);
 	return code == LP_LIMIT ? LP_OK : code;
 }
 
@@ -195,8 +197,8 @@ static enum lp_code look(struct fetching *f, const struct oid *tip, enum ancestr
  * one is fetched too, deeper each time, so that it can be told to be an ancestor. All of it is
  * bounded by LP_ANCESTRY_PIECES.
  */
-static enum lp_code complete_ancestry(struct fetching *f, const struct oid *tip, bool *ret_complete,
-				      struct err *err)
+static enum lp_code complete_ancestry(struct fetching *f, const struct oid *tip,
+				      struct fetched *ret, struct err *err)
 {
 	const struct oid *accepted = &f->request->accepted;
 	struct oid missing, before = {{0}};
@@ -218,7 +220,8 @@ static enum lp_code complete_ancestry(struct fetching *f, const struct oid *tip,
 		LP_TRY(fetch_commits(f, &wish, &in_bounds, err));
 		LP_TRY(look(f, tip, &way, &missing, err));
 	}
-	*ret_complete = way != ANCESTRY_INCOMPLETE && way != ANCESTRY_TOO_LONG;
+	ret->ancestry = way != ANCESTRY_INCOMPLETE && way != ANCESTRY_TOO_LONG;
+	ret->cut = way == ANCESTRY_INCOMPLETE && !in_bounds;
 	return LP_OK;
 }
 
@@ -260,7 +263,7 @@ static enum lp_code fetch_news(struct fetching *f, struct fetched *ret, struct e
 	LP_TRY(check_tip(f, &ret->tip, err));
 	ret->ancestry = true;
 	if (!lp_oid_is_zero(&f->request->accepted))
-		LP_TRY(complete_ancestry(f, &ret->tip, &ret->ancestry, err));
+		LP_TRY(complete_ancestry(f, &ret->tip, ret, err));
 	return lp_copy(ret->quarantine, sizeof(ret->quarantine), f->incoming, err);
 }
 

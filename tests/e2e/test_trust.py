@@ -174,10 +174,13 @@ def test_many_honest_commits_at_once_are_one_step_forward(device, filter_allowed
     assert device.get("ConfigMap", "till-0")["data"]["version"] == "19"
 
 
-def test_an_honest_commit_on_top_of_a_refused_one_is_accepted(device):
+def test_an_honest_commit_on_top_of_an_unsigned_one_is_refused_until_that_is_signed(device):
     commit = device.repo.publish(files(device, "3"), sign=False)
     refused(device, commit, "unsigned")
-    honest_push(device, base=commit)
+    on_top = device.repo.publish(files(device, "4"))
+    told = refused(device, on_top, "unsigned")
+    assert f"commit {commit} below the tip" in told["reason"]
+    honest_push(device)
 
 
 def test_a_twin_with_a_broken_signature_neither_passes_nor_blocks_the_honest_commit(device):
