@@ -39,6 +39,7 @@ void lp_fetched_put(struct wire_writer *w, const struct fetched *fetched)
 	lp_wire_put_bytes(w, fetched->tip.bytes, sizeof(fetched->tip.bytes));
 	lp_wire_put_u8(w, fetched->unchanged);
 	lp_wire_put_u8(w, fetched->ancestry);
+	lp_wire_put_u8(w, fetched->cut);
 	lp_wire_put_str(w, fetched->quarantine);
 	lp_wire_put_str(w, fetched->too_large);
 	lp_wire_put_u64(w, fetched->sent_bytes);
@@ -51,6 +52,7 @@ void lp_fetched_take(struct wire_reader *r, struct fetched *ret)
 	lp_wire_bytes(r, ret->tip.bytes, sizeof(ret->tip.bytes));
 	ret->unchanged = lp_wire_u8(r);
 	ret->ancestry = lp_wire_u8(r);
+	ret->cut = lp_wire_u8(r);
 	lp_wire_str(r, ret->quarantine, sizeof(ret->quarantine));
 	lp_wire_str(r, ret->too_large, sizeof(ret->too_large));
 	ret->sent_bytes = lp_wire_u64(r);
