@@ -442,6 +442,7 @@ static enum lp_code make_request(struct source_run *run, struct render_request *
 		.commits = policy.ancestry_commits,
 		.floor_s = policy.floor_s,
 		.tip = run->fetched.tip,
+		.cut = run->fetched.cut,
 		.floor = floor.present,
 		.floor_commit = floor.commit,
 		.floor_payload = floor.payload,

@@ -161,6 +161,7 @@ static enum lp_code judge(struct work *work, struct judgement *ret, struct err *
 	LP_TRY(lp_objects_open(request->objects, request->quarantine, &work->git, err));
 	const struct trust_reader reader = {.commit = lp_objects_commit,
 					    .commit_ctx = work->git,
+					    .cut = request->cut,
 					    .binding = read_binding,
 					    .binding_ctx = work};
 	return lp_trust_judge(&policy, &request->tip, &floor, &reader, ret, err);

@@ -32,6 +32,7 @@ void lp_render_request_put(struct wire_writer *w, const struct render_request *r
 	for (size_t i = 0; i < request->group_count; i++)
 		lp_wire_put_str(w, request->groups[i]);
 	PUT(w, request->tip.bytes);
+	lp_wire_put_u8(w, request->cut);
 	lp_wire_put_u8(w, request->floor);
 	PUT(w, request->floor_commit.bytes);
 	PUT(w, request->floor_payload.bytes);
@@ -66,6 +67,7 @@ void lp_render_request_take(struct wire_reader *r, struct render_request *ret)
 	for (size_t i = 0; i < ret->group_count; i++)
 		lp_wire_str(r, ret->groups[i], sizeof(ret->groups[i]));
 	TAKE(r, ret->tip.bytes);
+	ret->cut = lp_wire_u8(r);
 	ret->floor = lp_wire_u8(r);
 	TAKE(r, ret->floor_commit.bytes);
 	TAKE(r, ret->floor_payload.bytes);

@@ -40,6 +40,7 @@ struct render_request {
 	char groups[LP_GROUPS_MAX][LP_NAME_MAX];
 	size_t group_count;
 	struct oid tip;
+	bool cut;   /* of fetched.h: what lies below the tip passes the bounds of a fetch */
 	bool floor; /* something was accepted before */
 	struct oid floor_commit;
 	struct payload_id floor_payload;

@@ -102,7 +102,8 @@ static enum lp_code is_behind(const struct trust_policy *policy, const struct ti
 
 /* The way down from the tip is not what it must be: what that is called. */
 static void settle_way(struct judgement *j, const struct ancestry_walk *w,
-		       const struct trust_floor *floor, bool behind, const struct err *err)
+		       const struct trust_floor *floor, bool behind, bool cut,
+		       const struct err *err)
 {
 	char floor_hex[LP_OID_TEXT], hex[LP_OID_TEXT];
 
@@ -115,13 +116,18 @@ static void settle_way(struct judgement *j, const struct ancestry_walk *w,
 		settle(j, VERDICT_ROLLBACK, "it is an ancestor of the accepted commit %s",
 		       floor_hex);
 	} else if (w->result == ANCESTRY_TOO_LONG && !w->found) {
-		settle(j, VERDICT_DIVERGED,
+		settle(j, VERDICT_TOO_LARGE,
 		       "the accepted commit %s is not among the first %u commits below it",
 		       floor_hex, w->max);
 	} else if (w->result == ANCESTRY_TOO_LONG) {
 		settle(j, VERDICT_TOO_LARGE,
 		       "more than %u commits between it and the accepted commit %s", w->max,
 		       floor_hex);
+	} else if (w->result == ANCESTRY_INCOMPLETE && cut) {
+		settle(j, VERDICT_TOO_LARGE,
+		       "between it and the accepted commit %s lies more than is fetched: %u "
+		       "commits at most, and their bytes have a limit too",
+		       floor_hex, LP_ANCESTRY_COMMITS);
 	} else {
 		j->incomplete = w->result == ANCESTRY_INCOMPLETE;
 		j->missing = w->at;
@@ -197,7 +203,7 @@ static enum lp_code judge_descent(const struct trust_policy *policy, const struc
 	struct err walk_err = *err;
 	if (!w.found && w.result != ANCESTRY_MALFORMED && w.result != ANCESTRY_TOO_LARGE)
 		LP_TRY(is_behind(policy, t, floor, reader, &behind, err));
-	settle_way(j, &w, floor, behind, &walk_err);
+	settle_way(j, &w, floor, behind, reader->cut, &walk_err);
 	return LP_OK;
 }
 

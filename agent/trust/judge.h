@@ -40,6 +40,7 @@ typedef enum lp_code binding_reader(void *ctx, const struct oid *tree, struct bu
 struct trust_reader {
 	commit_reader *commit;
 	void *commit_ctx;
+	bool cut; /* commits below that are not there were left out: they pass a limit */
 	binding_reader *binding; /* may be NULL when the policy has no binding */
 	void *binding_ctx;
 };

@@ -44,7 +44,8 @@ static const struct {
 		 "this revision is for other sites: push it to their branch, or widen its audience"},
 	[VERDICT_EXPIRED] = {"expired", "release again with a later expires"},
 	[VERDICT_TOO_LARGE] = {"too-large",
-			       "make the commit smaller, or split it; limits are in the README"},
+			       "make it smaller, or push fewer commits at once (trust.commits); "
+			       "limits are in the README"},
 	[VERDICT_UNSUPPORTED_FORMAT] =
 		{"unsupported-format",
 		 "use a repository with SHA-1 object ids (git init --object-format=sha1)"},

@@ -101,6 +101,7 @@ static void put_result(struct answer *answer, struct wire_reader *frame)
 	lp_json_put_str(answer->doc, answer->root, "tip", lp_oid_hex(&fetched.tip, hex));
 	lp_json_put_bool(answer->doc, answer->root, "unchanged", fetched.unchanged);
 	lp_json_put_bool(answer->doc, answer->root, "ancestry", fetched.ancestry);
+	lp_json_put_bool(answer->doc, answer->root, "cut", fetched.cut);
 	lp_json_put_str(answer->doc, answer->root, "quarantine", fetched.quarantine);
 	lp_json_put_str(answer->doc, answer->root, "too_large", fetched.too_large);
 	lp_json_put_int(answer->doc, answer->root, "sent", (int64_t)fetched.sent_bytes);

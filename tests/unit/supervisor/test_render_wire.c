@@ -36,6 +36,7 @@ static void a_request_arrives_as_it_was_sent(void)
 					   .group_count = 2,
 					   .floor_sequence = 12,
 					   .tip = {{1, 2, 3}},
+					   .cut = true,
 					   .floor = true,
 					   .floor_commit = {{4}},
 					   .floor_payload = {{5}},
@@ -59,7 +60,8 @@ static void a_request_arrives_as_it_was_sent(void)
 	CHECK_STR(lp_render_binding(&out).repo, in.repo);
 	CHECK(sizeof(out.repo) == LP_REPO_TEXT);
 	CHECK(out.rsa_bits == 3072 && out.floor && out.allow_empty);
-	CHECK(lp_oid_equal(&out.tip, &in.tip) && lp_oid_equal(&out.floor_commit, &in.floor_commit));
+	CHECK(out.cut && lp_oid_equal(&out.tip, &in.tip));
+	CHECK(lp_oid_equal(&out.floor_commit, &in.floor_commit));
 	CHECK(lp_payload_equal(&out.floor_payload, &in.floor_payload));
 }
 

@@ -23,7 +23,7 @@ static enum lp_code read_binding(void *ctx, const struct oid *tree, struct buf *
 			   : lp_err_set(e, LP_NOT_FOUND, "not there");
 }
 
-static const struct trust_reader reader = {.commit = read_object, .binding = read_binding};
+static struct trust_reader reader = {.commit = read_object, .binding = read_binding};
 
 static struct object *place_of(const struct oid *id)
 {
@@ -480,6 +480,17 @@ static void a_tip_whose_ancestors_are_not_there_asks_for_more(void)
 	CHECK_STR(judge("chain-3"), "accepted");
 }
 
+static void a_tip_whose_ancestors_were_left_out_is_too_large(void)
+{
+	start();
+	floor_at("chain-1", true);
+	reader.cut = true;
+	const char *verdict = judge("chain-3");
+	reader.cut = false;
+	CHECK_STR(verdict, "too-large");
+	CHECK(!judged.incomplete);
+}
+
 static void a_malformed_commit_below_the_tip_is_malformed(void)
 {
 	start();
@@ -491,7 +502,7 @@ static void a_malformed_commit_below_the_tip_is_malformed(void)
 	CHECK_HAS(judged.reason, "second gpgsig");
 }
 
-static void a_way_longer_than_the_limit_is_diverged(void)
+static void a_way_longer_than_the_limit_is_too_large(void)
 {
 	start();
 	floor_at("chain-1", true);
@@ -499,7 +510,7 @@ static void a_way_longer_than_the_limit_is_diverged(void)
 	policy.ancestry_commits = 1;
 	const char *verdict = judge("chain-3");
 	policy.ancestry_commits = 0;
-	CHECK_STR(verdict, "diverged");
+	CHECK_STR(verdict, "too-large");
 	CHECK(!judged.incomplete);
 	CHECK_HAS(judged.reason, "first 1 commits");
 }
@@ -631,8 +642,9 @@ int main(void)
 	TEST(a_payload_that_was_accepted_before_is_a_rollback);
 	TEST(a_rewritten_branch_is_diverged);
 	TEST(a_tip_whose_ancestors_are_not_there_asks_for_more);
+	TEST(a_tip_whose_ancestors_were_left_out_is_too_large);
 	TEST(a_malformed_commit_below_the_tip_is_malformed);
-	TEST(a_way_longer_than_the_limit_is_diverged);
+	TEST(a_way_longer_than_the_limit_is_too_large);
 	TEST(a_refused_signature_is_judged_before_the_way);
 	TEST(a_tip_that_is_not_there_or_too_large_is_told_apart);
 	TEST(an_object_store_that_fails_or_lies_decides_nothing);
