@@ -126,7 +126,8 @@ def test_a_device_that_never_accepted_anything_refuses_an_expired_tip_too(site):
     commit = site.repo.publish(good(site, "1", expires=PAST))
     result = site.limpet.run("sync")
     assert result.code == 1 and refusal(site.limpet.status(), commit)["verdict"] == "expired"
-    assert site.get("ConfigMap", "till-0") is None and source(site.limpet.status())["desired"] is None
+    assert site.get("ConfigMap", "till-0") is None
+    assert source(site.limpet.status())["desired"] is None
     publish(site, "2", expires=FUTURE)
 
 

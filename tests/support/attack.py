@@ -4,14 +4,16 @@ it makes of the tip that the server shows it."""
 
 import base64
 import re
+import subprocess
 
 from support.sitefiles import small_site
-from support.sshkeys import header
+from support.sshkeys import header, with_signature
 from support.told import is_applied, refusal, source
 
 REPO_ID = "6f1c0a52b3d94e7f8a1b2c3d4e5f6071"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-GPGSIG = re.compile(rb"gpgsig -----BEGIN SSH SIGNATURE-----\n((?: .*\n)+?) -----END SSH SIGNATURE-----\n")
+GPGSIG = re.compile(rb"gpgsig -----BEGIN SSH SIGNATURE-----\n((?: .*\n)+?)"
+                    rb" -----END SSH SIGNATURE-----\n")
 
 
 def good(site, version, **binding):
@@ -74,11 +76,11 @@ def refused(site, commit, verdict, *words):
     return told
 
 
-def not_accepted(site, verdict, *words):
-    """As refused, of what is no commit on the branch: exit code 2."""
+def not_judged(site, *words):
+    """One sync cannot even look at the tip, and says why with all words: exit code 2."""
     result = site.limpet.run("sync")
     assert result.code == 2, (result.code, result.err)
-    for word in (verdict, *words):
+    for word in words:
         assert word in result.err and word in source(site.limpet.status())["error"], result.err
 
 
@@ -86,6 +88,12 @@ def serve(site, commit):
     """The attacker shows this commit, which is on the server, as the tip of the branch."""
     site.remote.git("update-ref", f"refs/heads/{site.branch}", commit)
     return commit
+
+
+def take_up(site):
+    """Whoever pushes next has what the server shows now, and builds on it."""
+    site.repo.git("fetch", "-q", site.remote.path, site.branch)
+    site.repo.reset("FETCH_HEAD")
 
 
 # --- commits as bytes ---------------------------------------------------------------------------
@@ -106,3 +114,10 @@ def re_signed(data, raw):
 def with_header(data, line):
     """The same commit with one header more, before its message."""
     return data.replace(b"\n\n", b"\n" + line + b"\n\n", 1)
+
+
+def signed(payload, key, namespace="git"):
+    """An unsigned commit, signed by the real ssh-keygen."""
+    done = subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key.path],
+                          input=payload, capture_output=True, check=True)
+    return with_signature(payload, base64.b64decode(b"".join(done.stdout.splitlines()[1:-1])))
