@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "platform/clock.h"
 
+#include "platform/limits.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/timex.h>
 #include <time.h>
 
 #ifndef LIMPET_BUILD_TIME
@@ -48,6 +51,45 @@ int64_t lp_wall_floor_s(void)
 bool lp_wall_is_floor(void)
 {
 	return now(CLOCK_REALTIME, 1) < floor_s;
+}
+
+/*
+ * Not by STA_UNSYNC: chrony leaves that set where it is not to touch the clock's battery. The
+ * error is what the kernel starts with and goes back to when nobody has set the clock for hours.
+ */
+#define UNKNOWN_ERROR_US 16000000
+
+bool lp_wall_synced(void)
+{
+	struct timex clock = {.modes = 0}; /* asks only */
+
+	return adjtimex(&clock) >= 0 && clock.maxerror < UNKNOWN_ERROR_US;
+}
+
+bool lp_wall_is_guess(void)
+{
+	return lp_wall_is_floor() || !lp_wall_synced();
+}
+
+int64_t lp_floor_after(int64_t from_s, int64_t synced_s, int64_t signed_s)
+{
+	int64_t bound_s = from_s + LP_CLOCK_JUMP_S, after_s = from_s;
+
+	if (synced_s && signed_s > synced_s)
+		signed_s = synced_s; /* nobody has signed tomorrow */
+	if (synced_s > bound_s && signed_s > bound_s)
+		return signed_s;
+	if (synced_s <= bound_s && synced_s > after_s)
+		after_s = synced_s;
+	if (signed_s <= bound_s && signed_s > after_s)
+		after_s = signed_s;
+	return after_s;
+}
+
+void lp_wall_learn(int64_t signed_s)
+{
+	lp_wall_floor(lp_floor_after(floor_s, lp_wall_synced() ? now(CLOCK_REALTIME, 1) : 0,
+				     signed_s));
 }
 
 const char *lp_time_text(int64_t unix_s, char to[LP_TIME_TEXT])

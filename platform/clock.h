@@ -4,7 +4,8 @@
 /*
  * Two clocks, never mixed: the boot clock for waiting and measuring, and wall
  * time for people and certificates. A device may have no clock battery, so
- * wall time never goes below a floor that is at least the build's time.
+ * wall time never goes below a floor that is at least the build's time. The
+ * floor can prove that something has expired; nothing proves that it has not.
  */
 #include "platform/err.h"
 
@@ -24,6 +25,29 @@ int64_t lp_wall_floor_s(void);
 
 /* Whether the system's clock is below the floor, so that lp_wall_s is a guess. */
 bool lp_wall_is_floor(void);
+
+/*
+ * Whether something keeps the system's clock right (NTP, GPS): by the kernel's own estimate of
+ * its error, as timedatectl has it. False where the kernel does not say.
+ */
+bool lp_wall_synced(void);
+
+/* Whether lp_wall_s is not to be believed: the clock is below the floor, or nobody set it. */
+bool lp_wall_is_guess(void);
+
+/*
+ * The floor that follows from that of from_s, a synchronised clock and the committer's time of
+ * an accepted revision; 0 stands for none of either. Each raises the floor, but one alone by no
+ * more than LP_CLOCK_JUMP_S: a clock or a signer that was once in 2099 must not expire
+ * everything for ever. Beyond that it takes both, and then the earlier one.
+ */
+int64_t lp_floor_after(int64_t from_s, int64_t synced_s, int64_t signed_s);
+
+/*
+ * Raises the floor of lp_wall_s by the system's clock, if it is synchronised, and by signed_s,
+ * the committer's time of an accepted revision (0: none).
+ */
+void lp_wall_learn(int64_t signed_s);
 
 /* Unix seconds as RFC 3339 in UTC; "" for 0. Returns to. */
 const char *lp_time_text(int64_t unix_s, char to[LP_TIME_TEXT]);

@@ -9,6 +9,9 @@
 #define LP_KIB 1024u
 #define LP_MIB (1024u * 1024u)
 
+/* The clock: how far one source alone may move the time floor; see lp_floor_after. */
+#define LP_CLOCK_JUMP_S (400LL * 24 * 3600)
+
 /* names and sizes of the API (Kubernetes: pkg/apis/meta/v1/validation) */
 #define LP_NAME_MAX     254 /* an object's or namespace's name, with its NUL */
 #define LP_GROUP_MAX    254 /* an API group */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "platform/clock.h"
+#include "platform/limits.h"
 #include "tests/unit/check.h"
 
 #include <signal.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 #include <time.h>
 
 static void the_boot_clock_goes_forward_in_milliseconds(void)
@@ -45,6 +47,71 @@ static void wall_time_is_the_systems_until_the_floor_is_later(void)
 	CHECK(lp_wall_is_floor() && lp_wall_s() == now_s + 1000000);
 	lp_wall_floor(now_s); /* never back */
 	CHECK(lp_wall_is_floor() && lp_wall_s() == now_s + 1000000);
+}
+
+static int64_t kernel_error_us; /* what adjtimex tells; -1: it is refused */
+
+int adjtimex(struct timex *clock)
+{
+	CHECK(clock->modes == 0); /* it must set nothing */
+	clock->maxerror = kernel_error_us;
+	clock->status = STA_UNSYNC;
+	return kernel_error_us < 0 ? -1 : TIME_ERROR;
+}
+
+static void the_clock_is_synchronised_when_the_kernel_knows_its_error(void)
+{
+	kernel_error_us = 15999999;
+	CHECK(lp_wall_synced());
+	kernel_error_us = 16000000;
+	CHECK(!lp_wall_synced());
+	kernel_error_us = -1;
+	CHECK(!lp_wall_synced());
+}
+
+static void the_floor_follows_a_synchronised_clock_and_what_was_signed(void)
+{
+	const int64_t floor_s = 1700000000, day_s = 86400;
+
+	CHECK(lp_floor_after(floor_s, 0, 0) == floor_s);
+	CHECK(lp_floor_after(floor_s, floor_s + day_s, 0) == floor_s + day_s);
+	CHECK(lp_floor_after(floor_s, 0, floor_s + day_s) == floor_s + day_s);
+	CHECK(lp_floor_after(floor_s, floor_s - day_s, floor_s - day_s) == floor_s);
+	CHECK(lp_floor_after(floor_s, 1, 1) == floor_s);
+	/* a commit is not from the future of a good clock */
+	CHECK(lp_floor_after(floor_s, floor_s + day_s, floor_s + 3 * day_s) == floor_s + day_s);
+	CHECK(lp_floor_after(floor_s, floor_s - day_s, floor_s + 3 * day_s) == floor_s);
+	CHECK(lp_floor_after(floor_s, floor_s + 3 * day_s, floor_s + day_s) == floor_s + 3 * day_s);
+}
+
+static void no_source_alone_moves_the_floor_past_its_bound(void)
+{
+	const int64_t floor_s = 1700000000, far_s = floor_s + LP_CLOCK_JUMP_S + 1;
+
+	CHECK(lp_floor_after(floor_s, far_s - 1, 0) == far_s - 1);
+	CHECK(lp_floor_after(floor_s, far_s, 0) == floor_s);
+	CHECK(lp_floor_after(floor_s, 0, far_s - 1) == far_s - 1);
+	CHECK(lp_floor_after(floor_s, 0, far_s) == floor_s);
+	CHECK(lp_floor_after(floor_s, far_s, far_s - 1) == far_s - 1);
+	/* two that agree are believed, as far as both go */
+	CHECK(lp_floor_after(floor_s, far_s + 7, far_s) == far_s);
+	CHECK(lp_floor_after(floor_s, far_s, far_s + 7) == far_s);
+	CHECK(lp_floor_after(floor_s, far_s, INT64_MAX) == far_s);
+}
+
+static void a_clock_that_nobody_set_never_raises_the_floor(void)
+{
+	int64_t floor_s = lp_wall_floor_s();
+
+	kernel_error_us = 16000000;
+	lp_wall_learn(0);
+	CHECK(lp_wall_floor_s() == floor_s && lp_wall_is_guess());
+	lp_wall_learn(floor_s + 5);
+	CHECK(lp_wall_floor_s() == floor_s + 5);
+	kernel_error_us = 1000;
+	lp_wall_floor(time(NULL) - 100000);
+	lp_wall_learn(0);
+	CHECK(lp_wall_floor_s() >= time(NULL) - 2 && !lp_wall_is_guess());
 }
 
 static void time_is_told_in_utc(void)
@@ -180,6 +247,10 @@ int main(void)
 {
 	TEST(the_boot_clock_goes_forward_in_milliseconds);
 	TEST(a_signal_ends_a_sleep);
+	TEST(the_clock_is_synchronised_when_the_kernel_knows_its_error);
+	TEST(the_floor_follows_a_synchronised_clock_and_what_was_signed);
+	TEST(no_source_alone_moves_the_floor_past_its_bound);
+	TEST(a_clock_that_nobody_set_never_raises_the_floor);
 	TEST(wall_time_is_the_systems_until_the_floor_is_later);
 	TEST(time_is_told_in_utc);
 	TEST(durations_are_told_by_their_two_largest_units);

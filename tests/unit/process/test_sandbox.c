@@ -29,6 +29,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -372,6 +373,33 @@ static int kill_parent(void)
 static int do_ptrace(void)
 {
 	return done(ptrace(PTRACE_TRACEME, 0, 0, 0));
+}
+
+static int ask_clock(void)
+{
+	struct timex clock = {.modes = 0};
+	return done(adjtimex(&clock));
+}
+
+/* To what it is. */
+static int set_clock(void)
+{
+	struct timex clock = {.modes = 0};
+	int asked = done(adjtimex(&clock));
+
+	clock.modes = ADJ_ESTERROR;
+	return asked ? asked : done(adjtimex(&clock));
+}
+
+static void the_clock_is_asked_for_its_error_and_never_set(void)
+{
+	struct sandbox sandbox = supervisor();
+
+	CHECK(in(&sandbox, ask_clock) == 0 && told->done);
+	CHECK(in(&fetch, ask_clock) == 0 && told->done);
+	CHECK(in(&sandbox, set_clock) == EPERM && told->done);
+	CHECK(in(&fetch, set_clock) == EPERM && told->done);
+	seccomp_kills(&render, ask_clock);
 }
 
 static void a_role_makes_no_process(void)
@@ -892,6 +920,7 @@ int main(int argc, char **argv)
 	TEST(a_role_without_network_makes_no_socket);
 	TEST(a_role_with_network_is_a_client_of_the_internet_and_of_nothing_else);
 	TEST(names_can_be_resolved_within_the_walls);
+	TEST(the_clock_is_asked_for_its_error_and_never_set);
 	TEST(a_role_makes_no_process);
 	TEST(threads_are_there_only_for_who_asked_for_them);
 	TEST(a_role_reaches_no_other_process);
