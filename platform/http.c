@@ -98,6 +98,8 @@ static enum lp_code fill(struct http *http, const struct http_options *options, 
 	http->connect_timeout_ms =
 		options->connect_timeout_ms ? options->connect_timeout_ms : 15000;
 	http->stall_timeout_ms = options->stall_timeout_ms ? options->stall_timeout_ms : 60000;
+	http->judge.pinned = options->ca_file || options->ca_pem.len;
+	http->judge.tell = options->tell;
 	LP_TRY(take_ca(http, options, err));
 	LP_TRY(take_identity(http, options, err));
 	LP_TRY(copy_text(options->user_agent ? options->user_agent : USER_AGENT, &http->user_agent,

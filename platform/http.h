@@ -26,6 +26,12 @@ struct http_options {
 	struct slice client_cert_pem, client_key_pem;
 	const char *user, *password; /* HTTP Basic */
 	const char *bearer;
+	/*
+	 * Told once, in words, when a server's certificate was taken although its dates do not fit
+	 * the clock; NULL: nobody. That is only so with a CA of one's own (ca_file, ca_pem) and a
+	 * clock that is a guess (lp_wall_is_guess); the time floor then judges.
+	 */
+	void (*tell)(const char *text);
 	const char *user_agent;   /* default "limpet/VERSION" */
 	const char *proxy;        /* "" none; NULL: from the environment */
 	unsigned max_connections; /* default 2 */

@@ -175,6 +175,20 @@ static struct curl_blob blob_of(struct buf *b)
 			*bad = set_;                                   \
 	} while (0)
 
+static CURLcode on_ssl_config(CURL *easy, void *config, void *ctx)
+{
+	struct http *http = ctx;
+	lp_tls_judge(config, &http->judge);
+	return CURLE_OK;
+}
+
+/* Another TLS library (a distribution's libcurl) judges by itself, and by the system's clock. */
+static bool has_mbedtls(void)
+{
+	const char *name = curl_version_info(CURLVERSION_NOW)->ssl_version;
+	return name && strncmp(name, "mbedTLS/", 8) == 0;
+}
+
 static void set_tls(CURL *easy, struct http *http, CURLcode *bad)
 {
 	struct curl_blob ca = blob_of(&http->ca_pem);
@@ -186,6 +200,10 @@ static void set_tls(CURL *easy, struct http *http, CURLcode *bad)
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	if (has_mbedtls()) {
+		SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_config);
+		SET(CURLOPT_SSL_CTX_DATA, http);
+	}
 	if (ca.len)
 		SET(CURLOPT_CAINFO_BLOB, &ca);
 	else
@@ -374,7 +392,8 @@ static void explain(struct http_call *call, CURLcode result)
 	if (!text[0])
 		text = curl_easy_strerror(result);
 	if (result == CURLE_PEER_FAILED_VERIFICATION)
-		lp_tls_explain(text, url, &call->err);
+		lp_tls_explain(call->http->judge.problem[0] ? call->http->judge.problem : text, url,
+			       &call->err);
 	else if (result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR)
 		lp_err_set(&call->err, LP_TRANSIENT, "the connection to %.*s broke: %.*s",
 			   origin_length(url), url, (int)strcspn(text, "\n"), text);

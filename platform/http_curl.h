@@ -3,6 +3,7 @@
 #define LIMPET_PLATFORM_HTTP_CURL_H
 /* Inside platform/http: what http.c and http_call.c share. Nobody else includes it. */
 #include "platform/http.h"
+#include "platform/http_tls.h"
 
 #include <curl/curl.h>
 
@@ -16,6 +17,7 @@ struct http {
 	unsigned max_connections;
 	bool http1_only;
 	int64_t connect_timeout_ms, stall_timeout_ms;
+	struct tls_judge judge; /* of the server's certificates; outlives all connections */
 	bool inside;   /* libcurl is running: its handles must not be added or removed now */
 	bool happened; /* a callback ran since the last look */
 };

@@ -6,8 +6,10 @@
 #include <mbedtls/error.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/platform.h>
+#include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
 #include <psa/crypto.h>
+#include <time.h>
 
 #ifdef MBEDTLS_PLATFORM_TIME_ALT
 static mbedtls_time_t wall_clock(mbedtls_time_t *ret)
@@ -24,6 +26,63 @@ void lp_tls_use_wall_clock(void)
 #ifdef MBEDTLS_PLATFORM_TIME_ALT
 	mbedtls_platform_set_time(wall_clock);
 #endif
+}
+
+static int64_t time_of(const mbedtls_x509_time *t)
+{
+	struct tm utc = {.tm_year = t->year - 1900,
+			 .tm_mon = t->mon - 1,
+			 .tm_mday = t->day,
+			 .tm_hour = t->hour,
+			 .tm_min = t->min,
+			 .tm_sec = t->sec};
+	return (int64_t)timegm(&utc);
+}
+
+#define DATES (MBEDTLS_X509_BADCERT_FUTURE | MBEDTLS_X509_BADCERT_EXPIRED)
+
+static void tell_taken(struct tls_judge *judge, int64_t from_s, int64_t to_s)
+{
+	char text[200], from[LP_TIME_TEXT], to[LP_TIME_TEXT], now[LP_TIME_TEXT];
+
+	if (judge->told || !judge->tell)
+		return;
+	snprintf(text, sizeof(text),
+		 "a certificate that is good from %s to %s is taken: the clock, which nobody has "
+		 "set, says %s",
+		 lp_time_text(from_s, from), lp_time_text(to_s, to),
+		 lp_time_text(lp_wall_s(), now));
+	judge->told = true;
+	judge->tell(text);
+}
+
+static void judge_dates(struct tls_judge *judge, const mbedtls_x509_crt *cert, uint32_t *flags)
+{
+	if (!(*flags & DATES) || !judge->pinned || !lp_wall_is_guess())
+		return;
+	int64_t to_s = time_of(&cert->valid_to);
+	*flags &= ~(uint32_t)DATES;
+	if (to_s < lp_wall_floor_s())
+		*flags |= MBEDTLS_X509_BADCERT_EXPIRED;
+	else
+		tell_taken(judge, time_of(&cert->valid_from), to_s);
+}
+
+/* Once for each certificate of a chain, from the CA's down. */
+static int verify(void *ctx, mbedtls_x509_crt *cert, int depth, uint32_t *flags)
+{
+	struct tls_judge *judge = ctx;
+
+	judge_dates(judge, cert, flags);
+	if (*flags && !judge->problem[0])
+		mbedtls_x509_crt_verify_info(judge->problem, sizeof(judge->problem), "", *flags);
+	return 0;
+}
+
+void lp_tls_judge(void *ssl_config, struct tls_judge *judge)
+{
+	judge->problem[0] = '\0';
+	mbedtls_ssl_conf_verify(ssl_config, verify, judge);
 }
 
 /* mbedTLS wants the NUL that ends a PEM text to be counted. */

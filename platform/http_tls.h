@@ -10,6 +10,22 @@
  */
 void lp_tls_use_wall_clock(void);
 
+/* Who judges the certificates of one client. */
+struct tls_judge {
+	bool pinned;                    /* the CA is one that a person named */
+	void (*tell)(const char *text); /* of struct http_options */
+	bool told;
+	char problem[256]; /* what is wrong with the last chain, as mbedTLS words it; "" nothing */
+};
+
+/*
+ * Puts judge in the place of libcurl's own judgement for a connection that is about to be made:
+ * ssl_config is what CURLOPT_SSL_CTX_FUNCTION is given, by a libcurl with mbedTLS. Nothing is
+ * let pass but dates: with a CA of our own and a clock that is a guess, a certificate has
+ * expired if the time floor is past its end, and is never too new.
+ */
+void lp_tls_judge(void *ssl_config, struct tls_judge *judge);
+
 /* LP_CONFIG, naming what, unless pem holds at least one certificate and all in it parse. */
 LP_CHECKED enum lp_code lp_tls_check_certificates(struct slice pem, const char *what,
 						  struct err *err);

@@ -2,6 +2,7 @@
 #include "agent/cluster/client.h"
 
 #include "platform/clock.h"
+#include "platform/log.h"
 
 #include <string.h>
 
@@ -10,6 +11,12 @@
 #define STALL_MS    45000 /* its own cap for a write is 34 s */
 #define CONNECTIONS 1     /* one HTTP/2 connection carries all steps */
 
+static void tell_certificate(const char *text)
+{
+	lp_log(LOG_LEVEL_WARN, "certificate-dates", "server", "kubernetes", "told", text,
+	       "way-out", "synchronise the clock", NULL);
+}
+
 static enum lp_code make(const struct kubeconfig *config, struct http **ret, struct err *err)
 {
 	struct http_options options = {
@@ -17,6 +24,7 @@ static enum lp_code make(const struct kubeconfig *config, struct http **ret, str
 		.client_cert_pem = LP_SLICE_OF(&config->cert_pem),
 		.client_key_pem = LP_SLICE_OF(&config->key_pem),
 		.bearer = config->token.len ? lp_buf_text(&config->token) : NULL,
+		.tell = tell_certificate,
 		/* "" is none: a proxy for the Git server is not the way to the node itself */
 		.proxy = config->proxy,
 		.max_connections = CONNECTIONS,

@@ -77,6 +77,7 @@ static enum lp_code take_setup(struct cluster *cluster, struct err *err)
 		return lp_err_set(err, LP_REJECTED, "message %u before the setup", r.type);
 	lp_cluster_setup_take(&r, &cluster->setup);
 	LP_TRY(lp_wire_done(&r, "cluster setup", err));
+	lp_wall_floor(cluster->setup.floor_s);
 	LP_TRY(lp_copy(cluster->client.path, sizeof(cluster->client.path),
 		       cluster->setup.kubeconfig, err));
 	LP_TRY(lp_copy(cluster->client.context, sizeof(cluster->client.context),

@@ -54,6 +54,7 @@ void lp_cluster_setup_put(struct wire_writer *w, const struct cluster_setup *set
 	lp_wire_put_str(w, setup->ns);
 	lp_wire_put_u32(w, setup->concurrency);
 	lp_wire_put_i64(w, setup->request_ms);
+	lp_wire_put_i64(w, setup->floor_s);
 }
 
 void lp_cluster_setup_take(struct wire_reader *r, struct cluster_setup *ret)
@@ -64,6 +65,7 @@ void lp_cluster_setup_take(struct wire_reader *r, struct cluster_setup *ret)
 	lp_wire_str(r, ret->ns, sizeof(ret->ns));
 	ret->concurrency = lp_wire_u32(r);
 	ret->request_ms = lp_wire_i64(r);
+	ret->floor_s = lp_wire_i64(r);
 	if (!ret->concurrency || ret->concurrency > LP_CONCURRENCY_MAX || ret->request_ms <= 0)
 		r->bad = true;
 }

@@ -13,6 +13,7 @@ void lp_fetch_request_put(struct wire_writer *w, const struct fetch_request *req
 	lp_wire_put_bytes(w, request->skip.bytes, sizeof(request->skip.bytes));
 	lp_wire_put_u64(w, request->max_pack_bytes);
 	lp_wire_put_u64(w, request->max_store_bytes);
+	lp_wire_put_i64(w, request->floor_s);
 	lp_wire_put_i64(w, request->deadline_ms);
 	lp_wire_put_u8(w, request->again);
 }
@@ -29,6 +30,7 @@ void lp_fetch_request_take(struct wire_reader *r, struct fetch_request *ret)
 	lp_wire_bytes(r, ret->skip.bytes, sizeof(ret->skip.bytes));
 	ret->max_pack_bytes = lp_wire_u64(r);
 	ret->max_store_bytes = lp_wire_u64(r);
+	ret->floor_s = lp_wire_i64(r);
 	ret->deadline_ms = lp_wire_i64(r);
 	ret->again = lp_wire_u8(r);
 }

@@ -31,6 +31,7 @@ struct fetch_request {
 	struct oid skip;          /* a refused tip that need not be fetched again; zero: none */
 	uint64_t max_pack_bytes;  /* 0: LP_PACK_BYTES, which is also the most */
 	uint64_t max_store_bytes; /* a larger object store is replaced; 0: the default */
+	int64_t floor_s;          /* Unix seconds that have passed for certain: for certificates */
 	int64_t deadline_ms;      /* for all of it */
 	bool again; /* fetch even when the tip equals accepted (its objects are missing) */
 };

@@ -4,6 +4,7 @@
 #include "agent/source/limits.h"
 #include "agent/source/refs.h"
 #include "platform/clock.h"
+#include "platform/log.h"
 
 #include <errno.h>
 #include <string.h>
@@ -51,11 +52,18 @@ static enum lp_code read_credentials(const char *file, struct buf *to, bool *ret
 	return LP_OK;
 }
 
+static void tell_certificate(const char *text)
+{
+	lp_log(LOG_LEVEL_WARN, "certificate-dates", "server", "git", "told", text, "way-out",
+	       "synchronise the clock", NULL);
+}
+
 static enum lp_code open_client(struct remote *remote, struct err *err)
 {
 	LP_AUTO(wipe) struct buf user = LP_BUF(LP_CREDENTIAL_FILE);
 	struct http_options options = {
 		.ca_file = remote->ca_file[0] ? remote->ca_file : NULL,
+		.tell = tell_certificate,
 		.max_connections = 1,
 	};
 	const char *colon = strchr(lp_buf_text(&remote->credentials), ':');

@@ -3,6 +3,7 @@
 
 #include "agent/source/fetch.h"
 #include "agent/source/limits.h"
+#include "platform/clock.h"
 #include "platform/git.h"
 #include "platform/log.h"
 #include "platform/sandbox.h"
@@ -124,6 +125,7 @@ static enum lp_code serve(struct fetch_role *role, const struct fetch_request *r
 {
 	struct fetch_progress progress = {.tell = tell_progress, .ctx = role};
 	bool readable_by_others = false;
+	lp_wall_floor(request->floor_s);
 	LP_TRY(stay_within(role, request, err));
 	LP_TRY(lp_remote_begin(&role->remote, request, &readable_by_others, err));
 	if (readable_by_others)

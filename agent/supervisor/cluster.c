@@ -68,7 +68,8 @@ static enum lp_code send_setup(struct supervisor *super, struct err *err)
 {
 	const struct cluster_config *config = &super->config.cluster;
 	struct cluster_setup setup = {.concurrency = (unsigned)config->concurrency,
-				      .request_ms = REQUEST_MS};
+				      .request_ms = REQUEST_MS,
+				      .floor_s = lp_wall_floor_s()};
 	struct link *link = &super->cluster.link;
 	struct wire_writer w;
 

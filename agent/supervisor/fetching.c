@@ -45,6 +45,7 @@ static enum lp_code make_request(struct source_run *run, struct fetch_request *r
 	*request = (struct fetch_request){
 		.max_pack_bytes = (uint64_t)limits->fetch_bytes,
 		.max_store_bytes = (uint64_t)limits->objects_bytes,
+		.floor_s = lp_wall_floor_s(),
 		.deadline_ms = limits->fetch_ms,
 	};
 	LP_TRY(lp_copy(request->source, sizeof(request->source), config->name, err));

@@ -24,7 +24,8 @@ def driver():
 class FetchRole:
     """A fetch role and an object store of its own; a context manager."""
 
-    def __init__(self, folder, repo, branch="site/demo", url=None):
+    def __init__(self, folder, repo, branch="site/demo", url=None, env=None,
+                 before=()):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.objects = self.folder / "objects"
@@ -37,11 +38,14 @@ class FetchRole:
             "objects": str(self.objects), "accepted": "", "skip": "", "deadline_ms": 30000,
         }
         self.progress = []
+        self.remote = repo
+        self._before = before  # words of a program that starts the driver
+        self._env = {**os.environ, **(env or {})}
         self._popen = None
 
     def __enter__(self):
-        self._popen = subprocess.Popen([str(driver())], stdin=subprocess.PIPE, text=True,
-                                       stdout=subprocess.PIPE,
+        self._popen = subprocess.Popen([*self._before, str(driver())], stdin=subprocess.PIPE, text=True,
+                                       stdout=subprocess.PIPE, env=self._env,
                                        stderr=open(self.folder / "log", "w"))
         return self
 

@@ -148,7 +148,7 @@ class Settings:
     """What `GitServer.configure` can change."""
     user: str = "limpet"
     password: str = "ghp_0123456789abcdefghijklmnopqrs"     # user:password is 40 characters
-    certificate: str = "good"       # good, expired, other-ca, other-host
+    certificate: str = "good"       # good, expired, future, other-ca, other-host
     key: str = "ecdsa"              # ecdsa (P-256) or rsa (2048)
     http2: bool = True
     keepalive_s: int = 75           # how long an idle connection is kept; 0: not at all
@@ -295,7 +295,7 @@ class GitServer:
         if known.cert.exists():
             return known
         return authority.issue(file, "git", hosts=hosts, kind=key,
-                               expired=kind == "expired")
+                               expired=kind == "expired", future=kind == "future")
 
     def stop(self):
         """Ends it: connections are refused. `start` brings it back as it was."""

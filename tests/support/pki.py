@@ -59,11 +59,12 @@ class Authority:
                      "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def issue(self, file, common_name, *, organisations=(), hosts=(), kind="ecdsa",
-              expired=False):
+              expired=False, future=False):
         """Issues a certificate as FILE.crt with FILE.key.
 
         With `hosts` ("IP:127.0.0.1", "DNS:localhost") it is a server's, otherwise a
-        client's. An `expired` one was good for a day, the day before yesterday.
+        client's. An `expired` one was good for a day, the day before yesterday; one of the
+        `future` will be, from tomorrow.
         """
         cert, key = self.folder / f"{file}.crt", self.folder / f"{file}.key"
         request, config = self.folder / f"{file}.csr", self.folder / f"{file}.cnf"
@@ -85,6 +86,8 @@ class Authority:
         dates = ["-days", 30]
         if expired:
             dates = ["-startdate", _days_ago(2), "-enddate", _days_ago(1)]
+        if future:
+            dates = ["-startdate", _days_ago(-1), "-enddate", _days_ago(-2)]
         _openssl("ca", "-batch", "-notext", "-preserveDN", "-config", config, "-extensions", "ext",
                  "-cert", self.cert, "-keyfile", self.key, "-in", request, "-out", cert, *dates)
         request.unlink()

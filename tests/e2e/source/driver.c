@@ -85,6 +85,7 @@ static void send_request(const struct jval *command)
 	if (lp_json_int(lp_json_get(command, "max_store_bytes"), &number))
 		request.max_store_bytes = (uint64_t)number;
 	lp_json_int(lp_json_get(command, "deadline_ms"), &request.deadline_ms);
+	lp_json_int(lp_json_get(command, "floor_s"), &request.floor_s);
 	lp_json_bool(lp_json_get(command, "again"), &request.again);
 	lp_wire_begin(&w, &role.out, FETCH_REQUEST);
 	lp_fetch_request_put(&w, &request);
