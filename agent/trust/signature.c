@@ -61,6 +61,15 @@ static void settle_unknown(struct signature *s, const struct sshsig *sig, const 
 		       s->fingerprint);
 }
 
+/* A date as the commit has it. To git, 0 is none; see signers.c. */
+static const char *date_text(int64_t time_s, char to[LP_TIME_TEXT])
+{
+	if (time_s == 0)
+		return "0, which is no date";
+	lp_time_text(time_s, to);
+	return to;
+}
+
 static void settle_by_time(struct signature *s, enum verdict verdict, const struct signer *line,
 			   int64_t time_s)
 {
@@ -68,11 +77,11 @@ static void settle_by_time(struct signature *s, enum verdict verdict, const stru
 	bool expired = verdict == VERDICT_EXPIRED_KEY;
 
 	lp_time_text(expired ? line->valid_before_s : line->valid_after_s, limit);
-	lp_time_text(time_s, dated);
 	settle(s, verdict,
 	       "key %s of %.120s is valid %s %s (line %u of the allowed signers), and the "
 	       "commit is dated %s",
-	       s->fingerprint, s->signer, expired ? "until" : "from", limit, line->line, dated);
+	       s->fingerprint, s->signer, expired ? "until" : "from", limit, line->line,
+	       date_text(time_s, dated));
 }
 
 /* Whoever finds an expired key can date a commit back, but not the clock of this device. */
@@ -103,6 +112,8 @@ static enum verdict judge_cert_time(const struct trust_policy *policy, const str
 
 	if (time_s < cert->valid_after_s)
 		return VERDICT_NOT_YET_VALID_KEY;
+	if (time_s == 0 && cert->valid_before_s != UINT64_MAX) /* no date: see signers.c */
+		return VERDICT_EXPIRED_KEY;
 	if (place == SIGNATURE_OF_TIP && policy->floor_s > commit->committer.time_s)
 		time_s = (uint64_t)policy->floor_s;
 	return time_s < cert->valid_before_s ? VERDICT_ACCEPTED : VERDICT_EXPIRED_KEY;
@@ -115,15 +126,14 @@ static void settle_by_cert_time(struct signature *s, enum verdict verdict,
 	char limit[LP_TIME_TEXT], dated[LP_TIME_TEXT];
 	bool expired = verdict == VERDICT_EXPIRED_KEY;
 	uint64_t limit_s = expired ? cert->valid_before_s : cert->valid_after_s;
-	bool by_floor = expired && (uint64_t)time_s < limit_s;
+	bool by_floor = expired && time_s != 0 && (uint64_t)time_s < limit_s;
 
 	lp_time_text(limit_s < INT64_MAX ? (int64_t)limit_s : INT64_MAX, limit);
-	lp_time_text(by_floor ? policy->floor_s : time_s, dated);
 	settle(s, verdict, "the certificate of key %s for %.120s is valid %s %s, and %s %s",
 	       s->fingerprint, s->signer, expired ? "until" : "from", limit,
 	       by_floor ? "whatever date the commit bears it is now at least"
 			: "the commit is dated",
-	       dated);
+	       date_text(by_floor ? policy->floor_s : time_s, dated));
 }
 
 static bool is_too_short(const struct trust_policy *policy, const struct ssh_key *key)

@@ -402,12 +402,15 @@ void lp_signers_free(struct signers *s)
 	*s = (struct signers){0};
 }
 
-/* What a line that names the key, or its authority, says of a namespace at a time. */
+/*
+ * What a line that names the key, or its authority, says of a namespace at a time. A commit
+ * dated 0 has no date to git, which then asks for now: a key that ever ends has ended.
+ */
 static enum verdict ask_line(const struct signer *line, const char *name_space, int64_t time_s)
 {
 	if (line->namespaces && !lp_pattern_list_match(line->namespaces, name_space))
 		return VERDICT_UNKNOWN_SIGNER;
-	if (line->valid_before_s && time_s > line->valid_before_s)
+	if (line->valid_before_s && (time_s == 0 || time_s > line->valid_before_s))
 		return VERDICT_EXPIRED_KEY;
 	if (line->valid_after_s && time_s < line->valid_after_s)
 		return VERDICT_NOT_YET_VALID_KEY;

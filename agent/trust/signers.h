@@ -43,7 +43,8 @@ LP_CHECKED enum lp_code lp_signers_parse(struct slice text, const char *name, st
 LP_CHECKED enum lp_code lp_signers_load(const char *path, struct signers *ret, struct err *err);
 
 /*
- * Looks for a line that lets key sign in name_space at time_s (Unix seconds).
+ * Looks for a line that lets key sign in name_space at time_s (Unix seconds; 0: no date, by
+ * which no valid-before is met).
  * VERDICT_ACCEPTED: *ret_signer is that line. VERDICT_EXPIRED_KEY or
  * VERDICT_NOT_YET_VALID_KEY: *ret_signer is the line that would have, at another time.
  * VERDICT_UNKNOWN_SIGNER: no line names the key for this namespace; *ret_signer is NULL, or

@@ -93,6 +93,18 @@ static void a_key_is_valid_from_second_to_second(void)
 	CHECK(set.list[0].valid_before_s == 1750077000);
 }
 
+/* git then asks ssh-keygen for now, which is past every limit that a device could know of. */
+static void a_commit_without_a_date_is_signed_by_no_key_that_ends(void)
+{
+	CHECK_OK(parse("ann valid-before=\"20250616Z\" %K"));
+	CHECK_STR(find_at("git", 0), "expired-key");
+	CHECK_STR(find_at("git", 1), "accepted");
+	CHECK_OK(parse("ann valid-after=\"20250616Z\" %K"));
+	CHECK_STR(find_at("git", 0), "not-yet-valid-key");
+	CHECK_OK(parse("ann %K"));
+	CHECK_STR(find_at("git", 0), "accepted");
+}
+
 static void one_line_that_allows_is_enough(void)
 {
 	CHECK_OK(parse("ann valid-before=\"20200101Z\" %K\nbob %K\n"));
@@ -292,6 +304,7 @@ int main(void)
 	TEST(a_key_that_no_line_names_is_unknown);
 	TEST(namespaces_are_a_pattern_list);
 	TEST(a_key_is_valid_from_second_to_second);
+	TEST(a_commit_without_a_date_is_signed_by_no_key_that_ends);
 	TEST(one_line_that_allows_is_enough);
 	TEST(times_without_z_or_off_the_calendar_refuse_the_file);
 	TEST(lines_that_cannot_be_read_refuse_the_file_with_their_number);
