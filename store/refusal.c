@@ -26,6 +26,34 @@ static enum lp_code put(struct db *db, const char *source, const struct stored_r
 	return lp_sql_run(&q, err);
 }
 
+enum lp_code lp_verdict_add(struct db *db, const char *source, const char *name, struct err *err)
+{
+	LP_AUTO(lp_sql_done)
+	struct sql q = lp_sql(db, "INSERT INTO verdict (source, name, count) VALUES (?, ?, 1) "
+				  "ON CONFLICT DO UPDATE SET count = count + 1");
+
+	lp_sql_put_text(&q, source);
+	lp_sql_put_text(&q, name);
+	return lp_sql_run(&q, err);
+}
+
+enum lp_code lp_verdict_count(struct db *db, const char *source, const char *name, int64_t *ret,
+			      struct err *err)
+{
+	LP_AUTO(lp_sql_done)
+	struct sql q = lp_sql(db, "SELECT count FROM verdict WHERE source = ? AND name = ?");
+
+	lp_sql_put_text(&q, source);
+	lp_sql_put_text(&q, name);
+	enum lp_code code = lp_sql_next(&q, err);
+	if (code == LP_NOT_FOUND)
+		*ret = 0;
+	if (code != LP_OK)
+		return code == LP_NOT_FOUND ? LP_OK : code;
+	*ret = lp_sql_int(&q);
+	return lp_sql_check(&q, err);
+}
+
 static enum lp_code forget_old(struct db *db, const char *source, struct err *err)
 {
 	LP_AUTO(lp_sql_done)
@@ -45,6 +73,7 @@ enum lp_code lp_refusal_put(struct db *db, const char *source, const struct stor
 
 	LP_TRY(lp_tx_begin(db, &tx, err));
 	LP_TRY(put(db, source, refusal, err));
+	LP_TRY(lp_verdict_add(db, source, refusal->verdict, err));
 	LP_TRY(forget_old(db, source, err));
 	return lp_tx_commit(&tx, err);
 }

@@ -20,10 +20,18 @@ struct stored_refusal {
 
 /*
  * Remembers a judgement: a new tip, or the tip's last one replaced and counted. Keeps the
- * LP_REFUSALS_KEPT newest of the source.
+ * LP_REFUSALS_KEPT newest of the source. Counts its verdict, too.
  */
 LP_CHECKED enum lp_code lp_refusal_put(struct db *db, const char *source,
 				       const struct stored_refusal *refusal, struct err *err);
+
+/* Counts a judgement that lp_refusal_put is not told of. */
+LP_CHECKED enum lp_code lp_verdict_add(struct db *db, const char *source, const char *name,
+				       struct err *err);
+
+/* How many judgements of the source had this verdict, since the store was made. */
+LP_CHECKED enum lp_code lp_verdict_count(struct db *db, const char *source, const char *name,
+					 int64_t *ret, struct err *err);
 
 /* LP_NOT_FOUND. Compare judged_by to know whether it still holds. */
 LP_CHECKED enum lp_code lp_refusal_get(struct db *db, const char *source,
