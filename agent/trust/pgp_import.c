@@ -116,10 +116,10 @@ static void doubt(struct statements *of, int64_t created_s, const char *why)
 }
 
 /* A revocation counts whenever it may be one: what cannot be checked is taken at its word. */
-static void add_revocation(const struct pgp_signature *s, const struct subject *about,
+static void add_revocation(const struct pgp_signature *s, bool is_read, const struct subject *about,
 			   struct statements *of)
 {
-	if (s->has_hash && !is_made(s, about->primary, about))
+	if (is_read && s->has_hash && !is_made(s, about->primary, about))
 		return;
 	of->is_revoked = true;
 	if (s->created_s > of->revoked_s)
@@ -187,7 +187,7 @@ static enum lp_code take_statements(struct certs *c, const struct subject *about
 		if (is_by_other(&s, about->primary))
 			continue;
 		if (s.type == revokes)
-			add_revocation(&s, about, of);
+			add_revocation(&s, is_read, about, of);
 		else if (!is_read) /* when it was made cannot be told: it may be the newest */
 			doubt(of, INT64_MAX, "cannot be read");
 		else if (s.type >= first_type && s.type <= last_type)

@@ -199,6 +199,7 @@ class Home:
     def __init__(self, folder):
         self.folder = folder
         self.gnupg = folder / "g"
+        self.folder.mkdir(exist_ok=True)
         self.gnupg.mkdir(mode=0o700)
         self.repo = folder / "repo"
         self.repo.mkdir()

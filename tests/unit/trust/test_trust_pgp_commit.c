@@ -34,6 +34,23 @@ static void every_kind_of_key_that_gpg_signs_with_is_accepted(void)
 	}
 }
 
+/* Ed25519 of RFC 9580 as another program has it, from the certificate on. */
+static void what_another_program_signs_is_accepted(void)
+{
+	LP_AUTO(lp_pgp_import_free) struct pgp_import import = {0};
+	LP_AUTO(lp_pgp_keys_free) struct pgp_keys own = {0};
+	LP_AUTO(lp_buf_free) struct buf line = LP_BUF(LP_PGP_KEYS_LINE);
+	struct judgement j;
+
+	CHECK_OK(lp_pgp_import(load_pgp("vector-gocrypto-cert"), NOW_S, &import, &err));
+	CHECK_OK(lp_pgp_keys_write(&import.list[0].key, 0, import.list[0].label, &line, &err));
+	CHECK_OK(lp_pgp_keys_parse(LP_SLICE_OF(&line), "keys", &own, &err));
+	const struct trust_policy only = {.pgp_keys = &own};
+	CHECK_OK(lp_trust_judge_bytes(&only, load_pgp("vector-gocrypto-commit"), &j, &err));
+	CHECK_STR(lp_verdict_name(j.verdict), "accepted");
+	CHECK_STR(j.signer, "gocrypto@example.com");
+}
+
 static void each_hash_goes_with_each_algorithm(void)
 {
 	static const char *const files[] = {"commit-sha384", "commit-sha512", "commit-rsa-sha512",
@@ -217,6 +234,7 @@ int main(void)
 {
 	TEST(load_keys);
 	TEST(every_kind_of_key_that_gpg_signs_with_is_accepted);
+	TEST(what_another_program_signs_is_accepted);
 	TEST(each_hash_goes_with_each_algorithm);
 	TEST(a_packet_of_the_new_format_and_a_notation_are_accepted);
 	TEST(hashes_and_algorithms_that_are_not_verified_are_unsupported);

@@ -74,6 +74,10 @@ static void ed25519_of_rfc9580_is_taken(void)
 {
 	check_taken("cert-rfc9580");
 	CHECK_STR(import.list[0].key.name, "ed25519");
+	CHECK_OK(run(load_pgp("vector-gocrypto-cert")));
+	CHECK(import.len == 2 && import.list[0].is_taken);
+	CHECK_STR(import.list[0].key.name, "ed25519");
+	CHECK_STR(import.list[1].reason, "it is not for signing");
 }
 
 static void what_is_taken_is_the_line_of_the_file_of_keys(void)
@@ -179,10 +183,11 @@ static void the_earliest_expiry_counts(void)
 	CHECK(import.list[1].expires_s == MADE_S + 30 * 86400);
 }
 
-static void a_revocation_by_the_key_itself_counts_even_over_sha1(void)
+static void a_revocation_counts_even_when_it_cannot_be_checked(void)
 {
 	check_refused("odd-revoked", "it is revoked");
 	check_refused("odd-revoked-sha1", "it is revoked");
+	check_refused("odd-revocation-cut", "it is revoked");
 	check_taken("odd-revoked-by-other");
 	check_taken("odd-revocation-damaged");
 	check_refused("odd-sub-of-revoked", "its primary key is revoked");
@@ -347,7 +352,7 @@ int main(void)
 	TEST(a_newest_signature_that_cannot_be_checked_refuses_the_key);
 	TEST(a_key_must_say_that_it_is_for_signing);
 	TEST(the_earliest_expiry_counts);
-	TEST(a_revocation_by_the_key_itself_counts_even_over_sha1);
+	TEST(a_revocation_counts_even_when_it_cannot_be_checked);
 	TEST(a_signing_subkey_needs_its_back_signature);
 	TEST(a_subkey_must_be_bound_for_signing);
 	TEST(packets_that_say_nothing_are_passed_over);
