@@ -179,3 +179,15 @@ struct tree lp_tree_git(struct tree_git *tree)
 {
 	return (struct tree){.of = tree, .list = list, .read = read_file};
 }
+
+enum lp_code lp_tree_git_read(struct git *git, const struct oid *root, const char *folder,
+			      const char *name, struct buf *to, struct err *err)
+{
+	LP_AUTO(lp_tree_git_close) struct tree_git *tree = NULL;
+	char path[LP_PATH_MAX];
+
+	LP_TRY(*folder ? lp_path_join(path, folder, name, err)
+		       : lp_copy(path, sizeof(path), name, err));
+	LP_TRY(lp_tree_git_open(git, root, &tree, err));
+	return read_file(tree, path, to, err);
+}

@@ -19,4 +19,9 @@ void lp_tree_git_close(struct tree_git **tree); /* for LP_AUTO; NULL is fine */
 
 /* It as rendering knows it; borrowed. */
 struct tree lp_tree_git(struct tree_git *tree);
+
+/* Appends one file of it, in this folder ("" its root), as the read of render/tree.h does. */
+LP_CHECKED enum lp_code lp_tree_git_read(struct git *git, const struct oid *root,
+					 const char *folder, const char *name, struct buf *to,
+					 struct err *err);
 #endif

@@ -125,16 +125,8 @@ static enum lp_code read_binding(void *ctx, const struct oid *tree, struct buf *
 				 struct err *err)
 {
 	struct work *work = ctx;
-	LP_AUTO(lp_tree_git_close) struct tree_git *tree_git = NULL;
-	char path[LP_PATH_MAX];
 
-	if (*work->request.path)
-		LP_TRY(lp_path_join(path, work->request.path, LP_BINDING_FILE, err));
-	else
-		LP_TRY(lp_copy(path, sizeof(path), LP_BINDING_FILE, err));
-	LP_TRY(lp_tree_git_open(work->git, tree, &tree_git, err));
-	struct tree files = lp_tree_git(tree_git);
-	return files.read(files.of, path, out, err);
+	return lp_tree_git_read(work->git, tree, work->request.path, LP_BINDING_FILE, out, err);
 }
 
 static enum lp_code judge(struct work *work, struct judgement *ret, struct err *err)
