@@ -24,7 +24,8 @@ def good(site, version, **binding):
 
 def limpet_yaml(repo=REPO_ID, audience="[site/demo]", **more):
     """A limpet.yaml; what is None is left out."""
-    said = {"apiVersion": "limpet.dev/v1", "repo": repo, "audience": audience, **more}
+    said = {"apiVersion": "limpet.dev/v1", "repo": repo and f'"{repo}"', "audience": audience,
+            **more}
     return "".join(f"{key}: {value}\n" for key, value in said.items() if value is not None)
 
 
