@@ -144,6 +144,26 @@ static bool pad_left(struct slice number, uint8_t *to, size_t width)
 	return true;
 }
 
+static bool has_point_shape(unsigned bits, struct slice point)
+{
+	return (bits == 256 || bits == 384 || bits == 521) &&
+	       point.len == 1 + 2 * ((bits + 7) / 8) && point.data[0] == 0x04;
+}
+
+bool lp_ecdsa_is_key(unsigned bits, struct slice point)
+{
+	psa_key_attributes_t attributes = psa_key_attributes_init();
+	psa_key_id_t id;
+
+	if (!has_point_shape(bits, point))
+		return false;
+	psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(PSA_ECC_FAMILY_SECP_R1));
+	if (psa_import_key(&attributes, point.data, point.len, &id) != PSA_SUCCESS)
+		return false;
+	must(psa_destroy_key(id));
+	return true;
+}
+
 bool lp_ecdsa_verify(unsigned bits, struct slice point, struct slice r, struct slice s,
 		     const uint8_t *digest, size_t digest_len)
 {
@@ -153,9 +173,7 @@ bool lp_ecdsa_verify(unsigned bits, struct slice point, struct slice r, struct s
 			       : bits == 384 ? PSA_ALG_SHA_384
 					     : PSA_ALG_SHA_512;
 
-	if (bits != 256 && bits != 384 && bits != 521)
-		return false;
-	if (point.len != 1 + 2 * field || point.data[0] != 0x04)
+	if (!has_point_shape(bits, point))
 		return false;
 	if (!pad_left(r, sig, field) || !pad_left(s, sig + field, field))
 		return false;

@@ -56,6 +56,12 @@ void lp_hash_abort(struct lp_hash *h);
 bool lp_ed25519_verify(const uint8_t sig[64], const void *data, size_t n, const uint8_t key[32]);
 
 /*
+ * Whether point (0x04, X, Y) is a key of the NIST curve of bits (256, 384, 521): on the curve,
+ * and of that shape.
+ */
+bool lp_ecdsa_is_key(unsigned bits, struct slice point);
+
+/*
  * Whether (r, s) is an ECDSA signature of the digest on the NIST curve of bits (256, 384,
  * 521) by the key point (0x04, X, Y). r and s are big-endian without sign, of any length;
  * leading zeros do not matter. False for another curve, a point off it, any other shape.

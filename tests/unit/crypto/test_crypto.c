@@ -115,7 +115,11 @@ static void ecdsa_signatures_verify_on_each_curve(void)
 		digest[0] ^= 1;
 		CHECK(!lp_ecdsa_verify(ecdsa[i].bits, q, rs, ss, digest, n));
 		digest[0] ^= 1;
+		CHECK(lp_ecdsa_is_key(ecdsa[i].bits, q));
+		CHECK(!lp_ecdsa_is_key(224, q));
+		CHECK(!lp_ecdsa_is_key(ecdsa[i].bits, (struct slice){q.data, q.len - 1}));
 		point[5] ^= 1; /* off the curve */
+		CHECK(!lp_ecdsa_is_key(ecdsa[i].bits, q));
 		CHECK(!lp_ecdsa_verify(ecdsa[i].bits, q, rs, ss, digest, n));
 	}
 }
