@@ -189,7 +189,8 @@ static enum lp_code walk_certificates(struct walk *w, struct slice section)
 
 	if (!lp_ssh_take_string(&r, &key) || !lp_ssh_take_string(&r, &reserved))
 		return malformed(w, "the authority of a section");
-	if (key.len != 0 && lp_ssh_key_parse(key, &authority, w->err) != LP_OK)
+	if (key.len != 0 && (lp_ssh_key_parse(key, &authority, w->err) != LP_OK ||
+			     authority.type == SSH_KEY_UNSUPPORTED))
 		return malformed(w, "the key of a section's authority");
 	w->cert = w->question ? w->question->cert : NULL;
 	if (w->cert && key.len != 0 && !lp_slice_equal(key, w->cert->authority.blob))

@@ -267,22 +267,26 @@ bool lp_pattern_list_match(const char *list, const char *text)
 	return match_list(list, (struct slice){(const uint8_t *)text, strlen(text)});
 }
 
-/*
- * Whether a line's principals stand for anybody. ssh-keygen tries each of a line's words, as
- * it is written, against the line: a list of refusals, or one that refuses its own names, is
- * nobody's.
- */
-static bool names_somebody(const char *principals)
+/* The next word of a pattern list as it is written; *at goes past it, to NULL after the last. */
+static struct slice next_word(const char **at)
 {
-	for (const char *at = principals;; at++) {
-		size_t n = strcspn(at, ",");
+	struct slice word = {(const uint8_t *)*at, strcspn(*at, ",")};
 
-		if (match_list(principals, (struct slice){(const uint8_t *)at, n}))
+	*at = (*at)[word.len] ? *at + word.len + 1 : NULL;
+	return word;
+}
+
+/*
+ * Whether a line lets one of those sign whom another line (or itself) names. ssh-keygen takes
+ * the words of a line for names, as they are written: a list of refusals, or one that refuses its
+ * own names, is nobody's.
+ */
+static bool names_one_of(const struct signer *line, const struct signer *named)
+{
+	for (const char *at = named->principals; at;)
+		if (match_list(line->principals, next_word(&at)))
 			return true;
-		at += n;
-		if (!*at)
-			return false;
-	}
+	return false;
 }
 
 /* An empty name between commas: ssh-keygen looks no further than that, so nothing stands after. */
@@ -342,9 +346,17 @@ static enum lp_code add_line(struct signers *s, struct line *l, size_t room)
 		return lp_err_set(l->err, LP_LIMIT, "%s:%u: more than %u keys", l->file, l->number,
 				  LP_SIGNERS_LINES);
 	LP_TRY(read_line(l, &s->list[s->len]));
-	/* the names of a certificate are not in the line */
-	s->len += s->list[s->len].cert_authority || names_somebody(s->list[s->len].principals);
+	s->len++;
 	return LP_OK;
+}
+
+/* The names of a certificate are not in the line of its authority. */
+static bool has_anybody(const struct signers *s)
+{
+	for (size_t i = 0; i < s->len; i++)
+		if (s->list[i].cert_authority || names_one_of(&s->list[i], &s->list[i]))
+			return true;
+	return false;
 }
 
 static enum lp_code parse(struct slice text, const char *name, struct signers *s, struct err *err)
@@ -370,7 +382,7 @@ static enum lp_code parse(struct slice text, const char *name, struct signers *s
 		n += eol ? 1 : 0;
 		text = (struct slice){text.data + n, text.len - n};
 	}
-	if (s->len == 0)
+	if (!has_anybody(s))
 		return lp_err_set(err, LP_CONFIG, "%s: no key in it: nobody could sign", name);
 	return LP_OK;
 }
@@ -402,35 +414,71 @@ void lp_signers_free(struct signers *s)
 	*s = (struct signers){0};
 }
 
-/*
- * What a line that names the key, or its authority, says of a namespace at a time. A commit
- * dated 0 has no date to git, which then asks for now: a key that ever ends has ended.
- */
-static enum verdict ask_line(const struct signer *line, const char *name_space, int64_t time_s)
+static enum verdict ask_time(const struct signer *line, int64_t time_s)
 {
-	if (line->namespaces && !lp_pattern_list_match(line->namespaces, name_space))
-		return VERDICT_UNKNOWN_SIGNER;
-	if (line->valid_before_s && (time_s == 0 || time_s > line->valid_before_s))
+	if (line->valid_before_s && time_s > line->valid_before_s)
 		return VERDICT_EXPIRED_KEY;
 	if (line->valid_after_s && time_s < line->valid_after_s)
 		return VERDICT_NOT_YET_VALID_KEY;
 	return VERDICT_ACCEPTED;
 }
 
+/*
+ * A commit dated 0 has no date to git, which then asks for now. What a line with dates says to
+ * that is not known here: the first such line of the key settles it. Sets *ret_line in any case.
+ */
+static bool is_without_date(const struct signers *s, const struct ssh_key *key, bool authority,
+			    int64_t time_s, const struct signer **ret_line, enum verdict *ret)
+{
+	*ret_line = NULL;
+	for (size_t i = 0; time_s == 0 && i < s->len; i++) {
+		const struct signer *line = &s->list[i];
+
+		if (line->cert_authority != authority ||
+		    (!line->valid_after_s && !line->valid_before_s) ||
+		    !lp_slice_equal(line->key.blob, key->blob))
+			continue;
+		*ret_line = line;
+		*ret = line->valid_before_s ? VERDICT_EXPIRED_KEY : VERDICT_NOT_YET_VALID_KEY;
+		return true;
+	}
+	return false;
+}
+
+/* What a line that names the key, or its authority, says of a namespace at a time. */
+static enum verdict ask_line(const struct signer *line, const char *name_space, int64_t time_s)
+{
+	if (line->namespaces && !lp_pattern_list_match(line->namespaces, name_space))
+		return VERDICT_UNKNOWN_SIGNER;
+	return ask_time(line, time_s);
+}
+
+/*
+ * git asks ssh-keygen whose the key is, and is told the names of the first line that has it and
+ * is valid; then whether it may sign as one of these, by any line.
+ */
 enum verdict lp_signers_find(const struct signers *s, const struct ssh_key *key,
 			     const char *name_space, int64_t time_s,
 			     const struct signer **ret_signer)
 {
 	enum verdict verdict = VERDICT_UNKNOWN_SIGNER;
+	const struct signer *first = NULL;
 
-	*ret_signer = NULL;
+	if (is_without_date(s, key, false, time_s, ret_signer, &verdict))
+		return verdict;
 	for (size_t i = 0; i < s->len && verdict != VERDICT_ACCEPTED; i++) {
 		const struct signer *line = &s->list[i];
+		enum verdict here = VERDICT_UNSUPPORTED_KEY;
 
 		if (!lp_slice_equal(line->key.blob, key->blob))
 			continue;
-		enum verdict here = line->cert_authority ? VERDICT_UNSUPPORTED_KEY
-							 : ask_line(line, name_space, time_s);
+		if (!line->cert_authority) {
+			if (!first && ask_time(line, time_s) == VERDICT_ACCEPTED)
+				first = line;
+			here = ask_line(line, name_space, time_s);
+		}
+		if (here == VERDICT_ACCEPTED && !names_one_of(line, first))
+			here = VERDICT_UNKNOWN_SIGNER;
 		if (here == VERDICT_ACCEPTED || verdict == VERDICT_UNKNOWN_SIGNER) {
 			verdict = here;
 			*ret_signer = line;
@@ -448,25 +496,54 @@ static bool is_plain_principal(struct slice name)
 	return name.len != 0;
 }
 
-static bool find_principal(const struct signer *line, const struct ssh_cert *cert,
-			   struct slice *ret)
+/* Whether a word of a line, refusals included as they are written, matches the name. */
+static bool has_word_for(const struct signer *line, struct slice name)
 {
-	struct ssh_reader left = LP_SSH_READER(cert->principals);
-
-	while (lp_ssh_cert_principal(&left, ret))
-		if (is_plain_principal(*ret) && match_list(line->principals, *ret))
+	for (const char *at = line->principals; at;)
+		if (match_pattern(next_word(&at), name))
 			return true;
 	return false;
 }
 
+/* Whether ssh-keygen names a principal of the certificate by this line. */
+static bool names_a_principal(const struct signer *line, const struct ssh_cert *cert)
+{
+	struct ssh_reader left = LP_SSH_READER(cert->principals);
+	struct slice name;
+
+	while (lp_ssh_cert_principal(&left, &name))
+		if (has_word_for(line, name))
+			return true;
+	return false;
+}
+
+/* A principal of the certificate that the first line names and that the line lets sign. */
+static bool find_principal(const struct signer *line, const struct signer *first,
+			   const struct ssh_cert *cert, struct slice *ret)
+{
+	struct ssh_reader left = LP_SSH_READER(cert->principals);
+
+	while (lp_ssh_cert_principal(&left, ret))
+		if (is_plain_principal(*ret) && has_word_for(first, *ret) &&
+		    match_list(line->principals, *ret))
+			return true;
+	*ret = (struct slice){0};
+	return false;
+}
+
+/* As lp_signers_find: the names are then those of the certificate. */
 enum verdict lp_signers_find_cert(const struct signers *s, const struct ssh_cert *cert,
 				  const char *name_space, int64_t time_s,
 				  const struct signer **ret_signer, struct slice *ret_principal)
 {
 	enum verdict verdict = VERDICT_UNKNOWN_SIGNER;
+	const struct signer *first = NULL;
 
-	*ret_signer = NULL;
 	*ret_principal = (struct slice){0};
+	if (is_without_date(s, &cert->authority, true, time_s, ret_signer, &verdict))
+		return find_principal(*ret_signer, *ret_signer, cert, ret_principal)
+			       ? verdict
+			       : VERDICT_UNKNOWN_SIGNER;
 	for (size_t i = 0; i < s->len && verdict != VERDICT_ACCEPTED; i++) {
 		const struct signer *line = &s->list[i];
 		enum verdict here = VERDICT_UNKNOWN_SIGNER;
@@ -474,10 +551,11 @@ enum verdict lp_signers_find_cert(const struct signers *s, const struct ssh_cert
 
 		if (!line->cert_authority || !lp_slice_equal(line->key.blob, cert->authority.blob))
 			continue;
-		if (find_principal(line, cert, &principal))
+		if (!first && ask_time(line, time_s) == VERDICT_ACCEPTED &&
+		    names_a_principal(line, cert))
+			first = line;
+		if (find_principal(line, first ? first : line, cert, &principal))
 			here = ask_line(line, name_space, time_s);
-		else
-			principal = (struct slice){0};
 		if (here == VERDICT_ACCEPTED || verdict == VERDICT_UNKNOWN_SIGNER) {
 			verdict = here;
 			*ret_signer = line;

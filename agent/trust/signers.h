@@ -48,8 +48,8 @@ LP_CHECKED enum lp_code lp_signers_load(const char *path, struct signers *ret, s
  * VERDICT_ACCEPTED: *ret_signer is that line. VERDICT_EXPIRED_KEY or
  * VERDICT_NOT_YET_VALID_KEY: *ret_signer is the line that would have, at another time.
  * VERDICT_UNKNOWN_SIGNER: no line names the key for this namespace; *ret_signer is NULL, or
- * a line that names it for other namespaces. VERDICT_UNSUPPORTED_KEY: the key is a
- * certificate authority's only.
+ * a line that has it, for other namespaces or for nobody that git would ask about.
+ * VERDICT_UNSUPPORTED_KEY: the key is a certificate authority's only.
  */
 enum verdict lp_signers_find(const struct signers *s, const struct ssh_key *key,
 			     const char *name_space, int64_t time_s,

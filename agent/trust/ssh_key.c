@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define RSA_BITS_READ_MIN 1024 /* OpenSSH takes no shorter one for a key; it is not one we trust \
+				*/
+
 #define USER_PRESENT 0x01 /* a security key's flag: somebody touched it */
 
 static const struct key_kind {
@@ -51,8 +54,7 @@ static bool take_ec_point(struct ssh_reader *r, const struct key_kind *kind, str
 	struct slice curve;
 
 	return lp_ssh_take_string(r, &curve) && lp_slice_is(curve, kind->curve) &&
-	       lp_ssh_take_string(r, &key->point) &&
-	       key->point.len == 1 + 2 * ((kind->bits + 7) / 8) && key->point.data[0] == 0x04;
+	       lp_ssh_take_string(r, &key->point) && lp_ecdsa_is_key(kind->bits, key->point);
 }
 
 static bool take_ed25519(struct ssh_reader *r, struct ssh_key *key)
@@ -65,7 +67,7 @@ static bool take_rsa(struct ssh_reader *r, struct ssh_key *key)
 	if (!lp_ssh_take_positive(r, &key->e) || !lp_ssh_take_positive(r, &key->n))
 		return false;
 	key->bits = bits_of(key->n);
-	return true;
+	return key->bits >= RSA_BITS_READ_MIN;
 }
 
 /* What follows the name of the type. */

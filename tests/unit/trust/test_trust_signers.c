@@ -232,7 +232,25 @@ static void a_line_whose_principals_are_nobody_lets_nobody_sign(void)
 	CHECK_CODE(parse("!ann %K\n"), LP_CONFIG, "nobody could sign");
 	CHECK_CODE(parse("ann,!an* %K\n"), LP_CONFIG, "nobody could sign");
 	CHECK_OK(parse("!ann %K\nann,bob,!bob* %K\n"));
-	CHECK(set.len == 1 && set.list[0].line == 2);
+	CHECK_STR(find_git(), "unknown-signer");
+	CHECK_OK(parse("ann,bob,!bob* %K\n"));
+	CHECK_STR(find_git(), "accepted");
+}
+
+/* ssh-keygen tells git the names of that line alone, and git asks it about those. */
+static void the_names_of_a_key_are_those_of_its_first_valid_line(void)
+{
+	CHECK_OK(parse("ann namespaces=\"file\" %K\nbob %K\n"));
+	CHECK_STR(find_git(), "unknown-signer");
+	CHECK_OK(parse("ann namespaces=\"file\" %K\nann %K\n"));
+	CHECK_STR(find_git(), "accepted");
+	CHECK(line->line == 2);
+	CHECK_OK(parse("ann,bob namespaces=\"file\" %K\neve %K\nb*,x %K\n"));
+	CHECK_STR(find_git(), "accepted");
+	CHECK(line->line == 3);
+	CHECK_OK(parse("ann namespaces=\"file\",valid-before=\"20200101Z\" %K\nbob %K\n"));
+	CHECK_STR(find_git(), "accepted");
+	CHECK(line->line == 2);
 }
 
 static void patterns_match_as_in_openssh(void)
@@ -314,6 +332,7 @@ int main(void)
 	TEST(an_authority_for_certificates_does_not_sign_by_itself);
 	TEST(lines_of_key_types_that_are_not_verified_are_kept);
 	TEST(a_line_whose_principals_are_nobody_lets_nobody_sign);
+	TEST(the_names_of_a_key_are_those_of_its_first_valid_line);
 	TEST(patterns_match_as_in_openssh);
 	TEST(the_limits_of_a_file_hold);
 	TEST(the_digest_is_of_the_whole_file);
