@@ -22,6 +22,7 @@ struct trust_config {
 	char repo[LP_REPO_TEXT]; /* that limpet.yaml must name; "" any */
 	enum { TRUST_BINDING_OPTIONAL, TRUST_BINDING_REQUIRED } binding; /* of limpet.yaml */
 	int64_t commits; /* the most between the accepted one and a new tip */
+	int64_t news_ms; /* of uptime without an accepted revision; 0 any */
 };
 
 struct source_config {

@@ -39,6 +39,8 @@ static const struct key trust_keys[] = {
 	 bindings},
 	{"commits", KEY_NUMBER, FIELD(trust_config, commits), "20000", 1, LP_ANCESTRY_COMMITS,
 	 "the most commits between the accepted one and a new tip"},
+	{"newsWithin", KEY_DURATION, FIELD(trust_config, news_ms), "90d", 0, 3650 * DAY,
+	 "uptime without an accepted revision after which status warns; 0s: never"},
 	{0},
 };
 

@@ -83,8 +83,16 @@ static void print_revision(const char *label, const struct jval *revision)
 		return;
 	printf("  %-10s %lld  %.12s  %s\n", label, (long long)number(revision, "id"),
 	       lp_json_text(revision, "commit"), lp_json_text(revision, "subject"));
-	printf("  %-10s %ssigned by %s, accepted %s%s%s%s\n", "", lp_cli_dim(),
-	       lp_json_text(revision, "signer"), lp_json_text(revision, "acceptedAt"),
+	printf("  %-10s %ssigned by %s with %s%s\n", "", lp_cli_dim(),
+	       lp_json_text(revision, "signer"), lp_json_text(revision, "key"), lp_cli_plain());
+	if (number(revision, "sequence") || *lp_json_text(revision, "expires"))
+		printf("  %-10s %ssequence %lld, expires %s%s\n", "", lp_cli_dim(),
+		       (long long)number(revision, "sequence"),
+		       *lp_json_text(revision, "expires") ? lp_json_text(revision, "expires")
+							  : "never",
+		       lp_cli_plain());
+	printf("  %-10s %saccepted %s%s%s%s\n", "", lp_cli_dim(),
+	       lp_json_text(revision, "acceptedAt"),
 	       *lp_json_text(revision, "appliedAt") ? ", applied " : "",
 	       lp_json_text(revision, "appliedAt"), lp_cli_plain());
 }
@@ -98,6 +106,7 @@ static void print_source(const struct jval *source)
 
 	printf("\nsource %s  %s  %s\n", lp_json_text(source, "name"), lp_json_text(source, "url"),
 	       lp_json_text(source, "branch"));
+	printf("  %-10s %s\n", "state", lp_json_text(source, "state"));
 	print_revision("applied", applied);
 	if (number(desired, "id") != number(applied, "id"))
 		print_revision("desired", desired);
@@ -144,18 +153,29 @@ static void print_status(const struct jval *status)
 		print_source(sources.value);
 }
 
+static const char *sequence_text(const struct jval *revision, char to[24])
+{
+	if (!number(revision, "sequence"))
+		return "-";
+	snprintf(to, 24, "%lld", (long long)number(revision, "sequence"));
+	return to;
+}
+
 static void print_history(const struct jval *history)
 {
+	char sequence[24];
 	struct json_iter it = lp_json_iter(lp_json_get(history, "revisions"));
 
-	printf("%5s  %-12s  %-20s  %-10s  %7s  %-24s  %s\n", "ID", "COMMIT", "ACCEPTED", "STATE",
-	       "OBJECTS", "SIGNER", "SUBJECT");
+	printf("%5s  %-12s  %-20s  %-10s  %7s  %8s  %-20s  %-24s  %-50s  %s\n", "ID", "COMMIT",
+	       "ACCEPTED", "STATE", "OBJECTS", "SEQUENCE", "EXPIRES", "SIGNER", "KEY", "SUBJECT");
 	while (lp_json_next(&it)) {
 		const struct jval *v = it.value;
-		printf("%5lld  %.12s  %-20s  %-10s  %7lld  %-24s  %s%s%s\n",
+		printf("%5lld  %.12s  %-20s  %-10s  %7lld  %8s  %-20s  %-24s  %-50s  %s%s%s\n",
 		       (long long)number(v, "id"), lp_json_text(v, "commit"),
 		       lp_json_text(v, "acceptedAt"), lp_json_text(v, "state"),
-		       (long long)number(v, "objects"), lp_json_text(v, "signer"),
+		       (long long)number(v, "objects"), sequence_text(v, sequence),
+		       *lp_json_text(v, "expires") ? lp_json_text(v, "expires") : "-",
+		       lp_json_text(v, "signer"), lp_json_text(v, "key"),
 		       lp_json_text(v, "subject"), flag(v, "applied") ? "  <- applied" : "",
 		       flag(v, "pinned") ? " (pinned)" : "");
 	}

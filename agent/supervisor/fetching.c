@@ -244,6 +244,7 @@ void lp_fetching_start(struct source_run *run)
 {
 	struct err err = {0};
 
+	lp_wall_learn(0); /* what comes is judged by it */
 	lp_progress(run, "asking %s for %s", run->config->url, run->config->branch);
 	if (ask(run, &err) != LP_OK)
 		failed(run, err.msg, -1);

@@ -7,6 +7,7 @@
  */
 #include "agent/render/problems.h"
 #include "agent/source/objects.h"
+#include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
 #include "agent/trust/files.h"
 #include "platform/clock.h"
@@ -235,7 +236,6 @@ static void accepted(struct source_run *run)
 		store_failed(run, "store the revision", &err);
 		return;
 	}
-	lp_wall_floor(verified->committed_s < lp_wall_s() ? verified->committed_s : 0);
 	lp_oid_hex(&verified->commit, hex);
 	snprintf(id, sizeof(id), "%" PRId64, revision);
 	lp_log(LOG_LEVEL_INFO, "accepted", "source", run->config->name, "revision", id, "commit",
@@ -245,7 +245,9 @@ static void accepted(struct source_run *run)
 		    judging->objects);
 	lp_outcome(run, 0, "revision %s (%.12s) is accepted", id, hex);
 	lp_buf_clear(&run->problems);
+	int64_t signed_s = verified->committed_s;
 	lp_judging_end(run);
+	lp_freshness_accepted(run, signed_s);
 	drop_old(run);
 	lp_poll_settled(run);
 	lp_feed(run, CYCLE_ACCEPTED);
@@ -285,7 +287,6 @@ static enum lp_code take_verdict(struct source_run *run, struct wire_reader *fra
 				  "it accepted a commit that was not asked about");
 	judging->judged = true;
 	const struct render_verdict *verdict = &judging->verdict;
-	run->verdicts[verdict->verdict]++;
 	if (verdict->verdict != VERDICT_ACCEPTED)
 		refused(run, lp_verdict_name(verdict->verdict), verdict->reason,
 			lp_verdict_way_out(verdict->verdict));
@@ -485,7 +486,6 @@ static enum lp_code ask(struct source_run *run, struct err *err)
 /* The fetch role has judged already: there is nothing that could be looked at. */
 static void too_large(struct source_run *run)
 {
-	run->verdicts[VERDICT_TOO_LARGE]++;
 	refused(run, lp_verdict_name(VERDICT_TOO_LARGE), run->fetched.too_large,
 		lp_verdict_way_out(VERDICT_TOO_LARGE));
 }

@@ -13,6 +13,7 @@
 #include "agent/supervisor/render_wire.h"
 #include "agent/supervisor/supervisor.h"
 #include "platform/systemd.h"
+#include "store/clock.h"
 #include "store/state.h"
 
 #define PROBLEM_BYTES (16u * LP_KIB) /* of a revision's problems that are kept for people */
@@ -63,7 +64,12 @@ struct source_run {
 	struct buf problems; /* what the last refused or incomplete revision lacks, line by line */
 
 	uint64_t polls, sent_bytes, received_bytes; /* since the start */
-	uint64_t verdicts[VERDICT_COUNT];
+
+	/* freshness.c's own */
+	struct stored_clock clock; /* of this boot */
+	int64_t clock_at_ms;       /* CLOCK_BOOTTIME; when it was written; 0 by another boot */
+	struct timer hour;
+	bool told_stale, told_quiet, told_far;
 };
 
 /* The cluster role. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/status.h"
 
+#include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
 #include "platform/clock.h"
 #include "store/inventory.h"
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 #define REFUSALS_SHOWN 5
-#define STALE_POLLS    3 /* this many intervals without an answer: the server counts as away */
+#define AWAY_POLLS     3 /* this many intervals without an answer: the server counts as away */
 
 /* What is wrong, in lines, and how bad it is. */
 struct health {
@@ -66,6 +67,9 @@ static struct jval *revision_json(struct json *doc, const struct revision *revis
 	lp_json_put_str(doc, v, "subject", revision->subject);
 	lp_json_put_str(doc, v, "signer", revision->signer);
 	lp_json_put_str(doc, v, "key", revision->fingerprint);
+	if (revision->sequence)
+		lp_json_put_int(doc, v, "sequence", revision->sequence);
+	put_time(doc, v, "expires", revision->expires_s);
 	put_time(doc, v, "committedAt", revision->committed_s);
 	put_time(doc, v, "acceptedAt", revision->accepted_s);
 	put_time(doc, v, "appliedAt", revision->applied_s);
@@ -143,17 +147,40 @@ static void put_tally(struct json *doc, struct jval *obj, const struct tally *ta
 	lp_json_put_int(doc, v, "kept", tally->kept);
 }
 
-/* What only the daemon knows: where it is in the cycle, traffic, verdicts since its start. */
+static enum lp_code put_count(struct db *db, const char *source, const char *name,
+			      struct json *doc, struct jval *obj, struct err *err)
+{
+	int64_t count;
+
+	LP_TRY(lp_verdict_count(db, source, name, &count, err));
+	lp_json_put_int(doc, obj, name, count);
+	return LP_OK;
+}
+
+/* All names are always there. */
+static enum lp_code put_verdicts(struct db *db, const char *source, struct json *doc,
+				 struct jval *obj, struct err *err)
+{
+	static const char *const of_render[] = {"empty", "invalid"};
+	struct jval *trust = lp_json_put_obj(doc, obj, "verdicts");
+	struct jval *render = lp_json_put_obj(doc, obj, "renderRefusals");
+
+	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
+		LP_TRY(put_count(db, source, lp_verdict_name(verdict), doc, trust, err));
+	for (size_t i = 0; i < sizeof(of_render) / sizeof(of_render[0]); i++)
+		LP_TRY(put_count(db, source, of_render[i], doc, render, err));
+	return LP_OK;
+}
+
+/* What only the daemon knows: where it is in the cycle, and traffic since its start. */
 static void put_live(const struct source_run *run, struct json *doc, struct jval *obj)
 {
-	struct jval *v = lp_json_put_obj(doc, obj, "verdicts");
+	struct jval *v;
 
 	lp_json_put_str(doc, obj, "doing", lp_cycle_state_name(run->state));
 	if (run->poll_at_ms)
 		lp_json_put_int(doc, obj, "nextPollInSeconds",
 				(run->poll_at_ms - lp_boot_ms() + 999) / 1000);
-	for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
-		lp_json_put_int(doc, v, lp_verdict_name(verdict), (int64_t)run->verdicts[verdict]);
 	v = lp_json_put_obj(doc, obj, "traffic");
 	lp_json_put_int(doc, v, "polls", (int64_t)run->polls);
 	lp_json_put_int(doc, v, "sentBytes", (int64_t)run->sent_bytes);
@@ -176,11 +203,85 @@ static void judge_state(const struct source_state *state, const struct source_co
 	if (state->suspended)
 		reason(health, 1, "suspended by hand; limpet resume ends it");
 	if (state->failures)
-		reason(health, state->failures > STALE_POLLS || !state->desired ? 1 : 0,
+		reason(health, state->failures > AWAY_POLLS || !state->desired ? 1 : 0,
 		       "polls of %s failed %u times in a row: %s", config->url, state->failures,
 		       state->error);
 	else if (state->error[0])
 		reason(health, 1, "%s", state->error);
+}
+
+/* How new what runs is: the first of what is wrong names the state. */
+struct conditions {
+	struct json *doc;
+	struct jval *list;
+	const char *state;
+};
+
+static void condition(struct conditions *c, const char *type, const char *text, const char *way_out)
+{
+	struct jval *v = lp_json_obj(c->doc);
+
+	lp_json_put_str(c->doc, v, "type", type);
+	lp_json_put_str(c->doc, v, "text", text);
+	lp_json_put_str(c->doc, v, "wayOut", way_out);
+	lp_json_add(c->list, v);
+	if (!c->state)
+		c->state = type;
+}
+
+static void judge_stale(struct conditions *c, const struct freshness *fresh, struct health *health)
+{
+	char text[LP_ERR_MAX], at[LP_TIME_TEXT];
+
+	snprintf(text, sizeof(text), "revision %d, which runs, expired at %s", (int)fresh->revision,
+		 lp_time_text(fresh->expires_s, at));
+	condition(c, "stale", text, LP_STALE_WAY_OUT);
+	reason(health, 1, "stale: %s; %s", text, LP_STALE_WAY_OUT);
+}
+
+static void judge_quiet(struct conditions *c, const struct freshness *fresh, struct health *health)
+{
+	char text[LP_ERR_MAX], uptime[16];
+
+	snprintf(text, sizeof(text), "no revision was accepted in %s of uptime",
+		 lp_duration_text(fresh->quiet_s * 1000, uptime));
+	condition(c, "no-news", text, LP_QUIET_WAY_OUT);
+	reason(health, 1, "no news: %s; %s", text, LP_QUIET_WAY_OUT);
+}
+
+static enum lp_code put_conditions(struct db *db, const struct source_config *config,
+				   const struct source_run *run, const struct source_state *state,
+				   struct json *doc, struct jval *obj, struct health *health,
+				   struct err *err)
+{
+	struct conditions c = {.doc = doc, .list = lp_json_arr(doc)};
+	struct freshness fresh;
+	char text[LP_ERR_MAX];
+
+	LP_TRY(lp_freshness_get(db, config, run ? &run->clock : NULL, &fresh, err));
+	if (fresh.stale)
+		judge_stale(&c, &fresh, health);
+	if (fresh.quiet)
+		judge_quiet(&c, &fresh, health);
+	if (state->failures > AWAY_POLLS) { /* judge_state has told it already */
+		snprintf(text, sizeof(text), "%u polls failed in a row: %.800s", state->failures,
+			 state->error);
+		condition(&c, "unreachable", text, "see the error; limpet doctor tries the way");
+	}
+	lp_json_put_str(doc, obj, "state", c.state ? c.state : state->desired ? "current" : "new");
+	lp_json_put(doc, obj, "conditions", c.list);
+	lp_json_put_int(doc, obj, "quietSeconds", fresh.quiet_s);
+	return LP_OK;
+}
+
+/* What is known of time, after all sources were looked at. */
+static void clock_json(struct json *doc, struct jval *obj)
+{
+	struct jval *v = lp_json_put_obj(doc, obj, "clock");
+
+	put_time(doc, v, "now", lp_wall_s());
+	put_time(doc, v, "floor", lp_wall_floor_s());
+	lp_json_put_bool(doc, v, "synchronised", lp_wall_synced());
 }
 
 static void put_state(const struct source_state *state, struct json *doc, struct jval *obj)
@@ -218,6 +319,8 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 	lp_json_put_int(doc, v, "inventory", objects);
 	put_state(&state, doc, v);
 	judge_state(&state, config, &applied, health);
+	LP_TRY(put_conditions(db, config, run, &state, doc, v, health, err));
+	LP_TRY(put_verdicts(db, config->name, doc, v, err));
 	LP_TRY(put_refusals(db, &state, config->name, doc, v, health, err));
 	if (run)
 		put_live(run, doc, v);
@@ -265,6 +368,7 @@ enum lp_code lp_status_make(struct db *db, const struct config *config,
 	lp_json_put_str(doc, root, "version", LIMPET_VERSION);
 	LP_TRY(source_json(db, &config->sources[0], run, doc, &health, &source, err));
 	lp_json_add(sources, source);
+	clock_json(doc, root);
 	if (run) {
 		daemon_json(run->super, doc, root);
 		cluster_json(run->super, doc, root, &health);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/supervisor.h"
 
+#include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/schedule.h"
 #include "platform/clock.h"
@@ -155,6 +156,7 @@ static void rest(struct source_run *run)
 
 	if (super->stopping)
 		return;
+	lp_freshness_look(run);
 	if (run->rolling_back && run->apply_late) {
 		lp_feed(run, CYCLE_APPLY_DUE); /* the poll can wait, and the server be away */
 		return;
@@ -461,9 +463,11 @@ static enum lp_code run_all(struct supervisor *super, struct err *err)
 	LP_TRY(open_loop(super, err));
 	LP_TRY(prepare_run(super, err));
 	wall_in(super);
+	lp_freshness_open(&super->run);
 	super->first = (struct timer){.fire = begin, .ctx = super};
 	lp_loop_timer_set(super->loop, &super->first, lp_boot_ms());
 	LP_TRY(lp_loop_run(super->loop, err));
+	lp_freshness_close(&super->run);
 	if (super->fatal.code != LP_OK)
 		return lp_err_set(err, super->fatal.code, "%s", super->fatal.msg);
 	if (super->exit)

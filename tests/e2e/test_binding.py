@@ -184,7 +184,7 @@ def test_the_sequence_is_remembered_across_a_restart(counted):
         site.limpet.stop()
         site.limpet.start()
         site.limpet.wait_status(lambda s: source(s)["traffic"]["polls"] >= 2, "two polls")
-        assert source(site.limpet.status())["verdicts"]["equivocation"] == 0
+        assert source(site.limpet.status())["verdicts"]["equivocation"] == 1
         site.repo.reset(site.second)
         lower = site.repo.publish(good(site, "evil", sequence=6), "A second sixth")
         assert wait_refused(site, lower)["verdict"] == "rollback"

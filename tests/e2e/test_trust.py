@@ -269,7 +269,7 @@ def test_a_refused_tip_is_not_fetched_again_after_a_restart_either(device):
     device.limpet.start()
     device.limpet.wait_status(lambda s: source(s)["traffic"]["polls"] >= 2, "two polls")
 
-    assert source(device.limpet.status())["verdicts"]["unsigned"] == 0
+    assert source(device.limpet.status())["verdicts"]["unsigned"] == 1
     assert refusal(device.limpet.status(), commit)["tip"]
 
 

@@ -123,12 +123,16 @@ class SiteRepo:
 
     # --- commits and pushes -----------------------------------------------------------
 
-    def commit(self, message="Change the site", key=None, sign=True):
-        """Commits the work tree as it is, signed by `key`; returns the commit's id."""
+    def commit(self, message="Change the site", key=None, sign=True, unix_s=None):
+        """Commits the work tree as it is, signed by `key`; returns the commit's id.
+
+        With `unix_s` the committer says that it was then."""
         key = key or self.key
+        dated = {} if unix_s is None else {"GIT_COMMITTER_DATE": f"{unix_s} +0000"}
         self.git("add", "-A", ".")
         self.git("-c", f"user.signingkey={key.path}", "commit", "-q", "--allow-empty",
-                 "-m", message, "-S" if sign else "--no-gpg-sign")
+                 "-m", message, "-S" if sign else "--no-gpg-sign",
+                 env={**git_environment(self.home), **dated})
         return self.tip()
 
     def tip(self):
