@@ -36,6 +36,7 @@ const struct command lp_commands[] = {
 	{"verify", lp_cmd_verify, "judge a commit as the device would"},
 	{"keys", lp_cmd_keys, "import, list and check the keys that may sign"},
 	{"release", lp_cmd_release, "raise a path's sequence and make the signed commit"},
+	{"trust", lp_cmd_trust, "begin the trust of this device anew"},
 	{"doctor", lp_cmd_doctor, "check this device, and say how to mend what is wrong"},
 	{"version", lp_cmd_version, "version, libraries and their licences"},
 	{"help", lp_cmd_help, "this text, or that of a subcommand"},

@@ -23,6 +23,7 @@ int lp_cmd_history(int argc, char **argv);  /* status.c */
 int lp_cmd_build(int argc, char **argv);    /* build.c */
 int lp_cmd_verify(int argc, char **argv);   /* verify.c */
 int lp_cmd_keys(int argc, char **argv);     /* keys.c */
+int lp_cmd_trust(int argc, char **argv);    /* trust.c */
 int lp_cmd_release(int argc, char **argv);  /* release.c */
 int lp_cmd_doctor(int argc, char **argv);   /* doctor.c */
 int lp_cmd_version(int argc, char **argv);  /* version.c */

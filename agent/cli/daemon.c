@@ -154,3 +154,22 @@ enum lp_code lp_cli_store(const struct config *config, struct db **ret, struct e
 				  config->state_dir);
 	return err->code;
 }
+
+enum lp_code lp_cli_own_store(const struct config *config, int *ret_lock, struct db **ret,
+			      struct err *err)
+{
+	char path[LP_PATH_MAX];
+	int holder = 0;
+
+	LP_TRY(lp_dir_make(config->state_dir, err));
+	LP_TRY(lp_path_join(path, config->state_dir, "lock", err));
+	if (lp_file_lock(path, ret_lock, &holder, err) == LP_CONFLICT)
+		return lp_err_set(err, LP_CONFLICT,
+				  "process %d has the state and does not answer yet: it is "
+				  "starting or ending; ask again in a moment",
+				  holder);
+	if (*ret_lock < 0)
+		return err->code;
+	LP_TRY(lp_path_join(path, config->state_dir, "limpet.db", err));
+	return lp_db_open(path, LP_DB_WRITE, ret, err);
+}

@@ -28,4 +28,12 @@ int lp_daemon_answer(const struct json *answer, enum cli_output output);
 
 /* Opens the store for reading while no daemon runs. LP_NOT_FOUND: nothing was ever stored. */
 LP_CHECKED enum lp_code lp_cli_store(const struct config *config, struct db **ret, struct err *err);
+
+/*
+ * Opens it for writing, which makes it when nothing was ever stored, and takes the state's lock:
+ * for changes while no daemon runs. Both are the caller's to close, the store first. LP_CONFLICT:
+ * one does, and does not answer yet.
+ */
+LP_CHECKED enum lp_code lp_cli_own_store(const struct config *config, int *ret_lock,
+					 struct db **ret, struct err *err);
 #endif

@@ -135,26 +135,14 @@ static const struct cli_help suspend_help = {
 	.examples = "  limpet suspend",
 };
 
-/* Without a daemon: what the next start will find. Opening for writing takes the state's lock. */
+/* Without a daemon: what the next start will find. */
 static enum lp_code change_stored(bool suspend, struct err *err)
 {
 	LP_AUTO(lp_db_close) struct db *db = NULL;
 	LP_AUTO(lp_close) int lock = -1;
 	const char *source = config.sources[0].name;
-	char path[LP_PATH_MAX];
-	int holder = 0;
 
-	LP_TRY(lp_dir_make(config.state_dir, err));
-	LP_TRY(lp_path_join(path, config.state_dir, "lock", err));
-	if (lp_file_lock(path, &lock, &holder, err) == LP_CONFLICT)
-		return lp_err_set(err, LP_CONFLICT,
-				  "process %d has the state and does not answer yet: it is "
-				  "starting or ending; ask again in a moment",
-				  holder);
-	if (lock < 0)
-		return err->code;
-	LP_TRY(lp_path_join(path, config.state_dir, "limpet.db", err));
-	LP_TRY(lp_db_open(path, LP_DB_WRITE, &db, err));
+	LP_TRY(lp_cli_own_store(&config, &lock, &db, err));
 	if (!suspend)
 		return lp_store_resume(db, source, err);
 	return lp_state_set_suspended(db, source, true, err);

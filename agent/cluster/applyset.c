@@ -147,6 +147,20 @@ enum lp_code lp_applyset_add_parent(struct applyset *set, const struct metadata 
 			lp_metadata_annotation(parent, LP_APPLYSET_NAMESPACES), err);
 }
 
+enum lp_code lp_applyset_set_floor(struct applyset *set, struct slice floor, struct err *err)
+{
+	if (floor.len >= sizeof(set->floor))
+		return lp_err_set(err, LP_LIMIT, "a floor of %zu bytes", floor.len);
+	for (size_t i = 0; i < floor.len; i++)
+		if (floor.data[i] < ' ' || floor.data[i] > '~' || floor.data[i] == '"' ||
+		    floor.data[i] == '\\')
+			return lp_err_set(err, LP_REJECTED, "a floor that needs quotes");
+	if (floor.len)
+		memcpy(set->floor, floor.data, floor.len);
+	set->floor[floor.len] = '\0';
+	return LP_OK;
+}
+
 /* Whether list is the words, in order, with commas. */
 static bool list_is(struct slice list, const struct words *words)
 {
@@ -171,7 +185,9 @@ bool lp_applyset_same(const struct applyset *set, const struct metadata *parent)
 	return lp_skim_is(lp_metadata_annotation(parent, LP_APPLYSET_TOOLING),
 			  TOOL "/v" LIMPET_VERSION) &&
 	       list_is(lp_metadata_annotation(parent, LP_APPLYSET_KINDS), &set->kinds) &&
-	       list_is(lp_metadata_annotation(parent, LP_APPLYSET_NAMESPACES), &set->namespaces);
+	       list_is(lp_metadata_annotation(parent, LP_APPLYSET_NAMESPACES), &set->namespaces) &&
+	       lp_slice_is(lp_skim_raw(lp_metadata_annotation(parent, LP_APPLYSET_FLOOR)),
+			   set->floor);
 }
 
 enum lp_code lp_applyset_check(const struct metadata *parent, const char *id, struct err *err)
@@ -227,5 +243,7 @@ enum lp_code lp_applyset_write(const struct applyset *set, const char *ns, struc
 			     lp_applyset_source_id(set->source, ns, id)));
 	LP_TRY(write_list(LP_APPLYSET_KINDS, &set->kinds, out, err));
 	LP_TRY(write_list(LP_APPLYSET_NAMESPACES, &set->namespaces, out, err));
+	if (set->floor[0])
+		LP_TRY(lp_buf_printf(out, err, ",\"" LP_APPLYSET_FLOOR "\":\"%s\"", set->floor));
 	return lp_buf_str(out, "}}}", err);
 }

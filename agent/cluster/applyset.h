@@ -7,6 +7,7 @@
  * object that says it is ours. Any other tool can read both, and they are
  * enough to find everything again when our store is lost.
  */
+#include "agent/cluster/limits.h"
 #include "agent/cluster/metadata.h"
 #include "platform/arena.h"
 
@@ -14,6 +15,7 @@
 #define LP_APPLYSET_TOOLING       "applyset.kubernetes.io/tooling"
 #define LP_APPLYSET_KINDS         "applyset.kubernetes.io/contains-group-kinds"
 #define LP_APPLYSET_NAMESPACES    "applyset.kubernetes.io/additional-namespaces"
+#define LP_APPLYSET_FLOOR         "limpet.dev/floor"
 #define LP_APPLYSET_PARENT_PREFIX "limpet-"
 
 /* Sorted words without duplicates. */
@@ -26,8 +28,9 @@ struct words {
 struct applyset {
 	char source[LP_SOURCE_NAME_MAX];
 	struct arena arena;
-	struct words kinds;      /* "Deployment.apps", "ConfigMap" */
-	struct words namespaces; /* without the parent's own */
+	struct words kinds;                 /* "Deployment.apps", "ConfigMap" */
+	struct words namespaces;            /* without the parent's own */
+	char floor[LP_APPLYSET_FLOOR_TEXT]; /* the third copy of the trust floor; "" none */
 };
 
 void lp_applyset_free(struct applyset *set); /* empties it; {0} is fine */
@@ -44,7 +47,12 @@ const char *lp_applyset_source_id(const char *source, const char *ns, char to[LP
 LP_CHECKED enum lp_code lp_applyset_add(struct applyset *set, const struct object_key *key,
 					const char *own_ns, struct err *err);
 
-/* Adds what a parent says already, so that nothing is lost. Errors as lp_applyset_add. */
+/* Sets the floor. LP_REJECTED: a character that needs quotes in JSON; LP_LIMIT. */
+LP_CHECKED enum lp_code lp_applyset_set_floor(struct applyset *set, struct slice floor,
+					      struct err *err);
+
+/* Adds what a parent says already of kinds and namespaces, so that nothing is lost. Errors as
+ * lp_applyset_add. */
 LP_CHECKED enum lp_code lp_applyset_add_parent(struct applyset *set, const struct metadata *parent,
 					       struct err *err);
 

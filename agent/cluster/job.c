@@ -17,7 +17,7 @@ static void (*const begin[STEP_KIND_COUNT])(struct job *job) = {
 	[STEP_CONNECT] = lp_connect_begin, [STEP_PARENT] = lp_parent_begin,
 	[STEP_APPLY] = lp_apply_begin,     [STEP_WAIT] = lp_wait_begin,
 	[STEP_PRUNE] = lp_prune_begin,     [STEP_RECOVER] = lp_recover_begin,
-	[STEP_KINDS] = lp_kinds_begin,
+	[STEP_KINDS] = lp_kinds_begin,     [STEP_LOOK] = lp_look_begin,
 };
 
 /* --- ending --- */

@@ -99,7 +99,7 @@ struct job {
 	unsigned found;                           /* recover: objects told */
 };
 
-/* Takes a step; a job must be free. step->body is copied. */
+/* Takes a step; a job must be free. step->body is used in this call alone. */
 void lp_job_start(struct cluster *cluster, const struct step *step);
 
 /* Moves on every job whose answer has come or whose time has. */
@@ -172,6 +172,9 @@ void lp_kinds_begin(struct job *job);
 
 /* As lp_wait_begin. */
 void lp_parent_begin(struct job *job);
+
+/* As lp_wait_begin. */
+void lp_look_begin(struct job *job);
 
 /* As lp_wait_begin; tells EVENT_FOUND meanwhile. */
 void lp_recover_begin(struct job *job);

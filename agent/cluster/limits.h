@@ -31,5 +31,6 @@
 
 /* ApplySet parent */
 #define LP_APPLYSET_MEMORY \
-	(256u * LP_KIB) /* kinds and namespaces together; annotations hold as much */
+	(256u * LP_KIB)            /* kinds and namespaces together; annotations hold as much */
+#define LP_APPLYSET_FLOOR_TEXT 256 /* what it says of the floor, with its NUL */
 #endif

@@ -2,9 +2,10 @@
 /*
  * STEP_KINDS and STEP_PARENT: what the ApplySet's parent says. Before an apply it gets more kinds
  * and namespaces, after a prune it loses what is no longer there; in between it may say too
- * much, never too little.
+ * much, never too little. And the trust floor, of which it keeps a copy: STEP_LOOK reads that.
  */
 #include "agent/cluster/job.h"
+#include "agent/cluster/skim.h"
 #include "platform/crypto.h"
 
 #include <string.h>
@@ -167,6 +168,10 @@ void lp_parent_begin(struct job *job)
 	/* nothing was named since the last one: an empty set */
 	if (cluster->set_used || strcmp(cluster->set.source, job->step.source) != 0)
 		begin_set(job);
+	if (lp_applyset_set_floor(&cluster->set, job->step.body, &err) != LP_OK) {
+		lp_job_error(job, &err);
+		return;
+	}
 	if (job->step.exact) {
 		write_parent(job);
 		return;
@@ -181,4 +186,48 @@ void lp_parent_begin(struct job *job)
 					  .accept = LP_ACCEPT_METADATA,
 					  .max_bytes = LP_ANSWER_BYTES},
 		    found);
+}
+
+/* --- the floor --- */
+
+static void looked(struct job *job)
+{
+	char id[LP_APPLYSET_ID_MAX];
+	struct metadata parent;
+	struct err err;
+
+	if (job->status == 404) {
+		lp_job_done(job, OUTCOME_GONE);
+		return;
+	}
+	if (!lp_job_ok(job)) {
+		lp_job_refused(job);
+		return;
+	}
+	lp_applyset_source_id(job->step.source, job->cluster->setup.ns, id);
+	if (lp_metadata_read(LP_SLICE_OF(&job->answer), &parent, &err) != LP_OK ||
+	    lp_applyset_check(&parent, id, &err) != LP_OK) {
+		lp_job_error(job, &err);
+		return;
+	}
+	struct slice floor = lp_skim_raw(lp_metadata_annotation(&parent, LP_APPLYSET_FLOOR));
+	if (floor.len < LP_APPLYSET_FLOOR_TEXT)
+		snprintf(job->event.message, sizeof(job->event.message), "%.*s", (int)floor.len,
+			 (const char *)floor.data);
+	lp_job_done(job, OUTCOME_NONE);
+}
+
+void lp_look_begin(struct job *job)
+{
+	struct err err;
+
+	if (parent_path(job, &err) != LP_OK) {
+		lp_job_error(job, &err);
+		return;
+	}
+	lp_job_send(job,
+		    &(struct job_request){.method = "GET",
+					  .accept = LP_ACCEPT_METADATA,
+					  .max_bytes = LP_ANSWER_BYTES},
+		    looked);
 }

@@ -167,7 +167,7 @@ const char *lp_step_kind_name(enum step_kind kind)
 	static const char *const names[STEP_KIND_COUNT] = {
 		[STEP_CONNECT] = "connect", [STEP_PARENT] = "parent", [STEP_APPLY] = "apply",
 		[STEP_WAIT] = "wait",       [STEP_PRUNE] = "prune",   [STEP_RECOVER] = "recover",
-		[STEP_KINDS] = "kinds",
+		[STEP_KINDS] = "kinds",     [STEP_LOOK] = "look",
 	};
 	return kind < STEP_KIND_COUNT ? names[kind] : "unknown";
 }

@@ -38,6 +38,7 @@ enum step_kind {
 	STEP_PRUNE,  /* delete one object that is ours and no longer wanted */
 	STEP_RECOVER, /* list what carries our ApplySet label: one EVENT_FOUND an object */
 	STEP_KINDS,   /* one more entry of the parent's kinds and namespaces, before STEP_PARENT */
+	STEP_LOOK,    /* read what the parent says of the floor: the event's message */
 	STEP_KIND_COUNT,
 };
 
@@ -62,8 +63,8 @@ struct step {
 	struct live known;    /* APPLY: as the last event said, or zero */
 	bool exact;           /* PARENT: exactly these kinds; otherwise added to what is there */
 	char default_ns[LP_NAME_MAX]; /* for a namespaced object that names none */
-	struct slice body;            /* APPLY: canonical JSON, borrowed */
-	int64_t timeout_ms;           /* of the step; 0: a default of the role */
+	struct slice body;  /* borrowed; APPLY: canonical JSON, PARENT: its floor, or empty */
+	int64_t timeout_ms; /* of the step; 0: a default of the role */
 };
 
 enum event_kind {
@@ -81,7 +82,7 @@ enum outcome {
 	OUTCOME_CONFIGURED,
 	OUTCOME_UNCHANGED,
 	OUTCOME_PRUNED,
-	OUTCOME_GONE, /* PRUNE: it was not there any more */
+	OUTCOME_GONE, /* PRUNE: it was not there any more; LOOK: there is no parent */
 	OUTCOME_KEPT, /* PRUNE: not ours (label or annotation), left alone; see message */
 	OUTCOME_COUNT,
 };

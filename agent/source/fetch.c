@@ -269,11 +269,9 @@ static enum lp_code fetch_news(struct fetching *f, struct fetched *ret, struct e
 
 static bool is_news(const struct fetch_request *request, const struct oid *tip)
 {
-	if (request->again)
-		return true;
 	if (!lp_oid_is_zero(&request->skip) && lp_oid_equal(tip, &request->skip))
 		return false;
-	return !lp_oid_equal(tip, &request->accepted);
+	return request->again || !lp_oid_equal(tip, &request->accepted);
 }
 
 /* What is over a limit now is over it at the next poll: that is a word on the tip, not a failure.

@@ -3,6 +3,7 @@
  * Drives the cluster role through the plan of the desired revision.
  *
  *	CONNECT: the API server answers, its kinds are known
+ *	LOOK: once a start: what the cluster knows of the trust floor
  *	RECOVER: only without an inventory: what carries our label goes into it
  *	PLAN: lp_plan_next says what to send, each event goes to lp_plan_event and the store
  *
@@ -21,23 +22,26 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CONNECT_ID       (1ull << 62) /* ids of the plan grow from 1 */
 #define RECOVER_ID       (CONNECT_ID + 1)
-#define AWAY_MS          20000 /* so long a plan waits for the API server before it is put off */
-#define LEARN_AWAY_MS    3000  /* rendering can go on without */
+#define LOOK_ID          (CONNECT_ID + 2)
+#define AWAY_MS          20000  /* so long a plan waits for the API server before it is put off */
+#define LEARN_AWAY_MS    3000   /* rendering can go on without */
+#define ASK_AWAY_MS      600000 /* nothing can be judged without: k3s may be starting, too */
 #define CONNECT_AGAIN_MS 1000
 #define SILENCE_MS       180000 /* a role with steps that says nothing for so long hangs */
 #define RETRY_BASE_MS    5000   /* of the backoff; the API server is on this device */
 #define RETRY_CAP_MS     60000
 #define TRIES            5 /* of one object that is not ready (a namespace that ends) */
 
-enum part { PART_CONNECT, PART_RECOVER, PART_PLAN };
+enum part { PART_CONNECT, PART_LOOK, PART_RECOVER, PART_PLAN };
 
 struct applying {
 	enum part part;
-	bool asked;       /* a CONNECT or RECOVER is under way */
-	bool learning;    /* end after CONNECT */
+	bool asked;       /* a CONNECT, LOOK or RECOVER is under way */
+	bool learning;    /* end before RECOVER */
 	int64_t since_ms; /* CLOCK_BOOTTIME; the API server has been away since, 0: it is not */
 	char away[LP_ERR_MAX];
 	struct kind_list kinds;
@@ -296,6 +300,12 @@ static enum lp_code send_step(struct source_run *run, struct step *step,
 	LP_AUTO(lp_buf_free) struct buf body = LP_BUF(LP_OBJECT_BYTES);
 	struct stored_object stored;
 
+	char floor[LP_APPLYSET_FLOOR_TEXT];
+
+	if (step->kind == STEP_PARENT) {
+		lp_floor_text(run, floor);
+		step->body = (struct slice){(const uint8_t *)floor, strlen(floor)};
+	}
 	if (step->kind == STEP_APPLY) {
 		LP_TRY(lp_ledger_object(&run->applying->ledger, object, &stored, err));
 		LP_TRY(lp_object_body(run->super->db, run->config->name, &stored, &body, err));
@@ -419,23 +429,30 @@ static void start_recovery(struct source_run *run)
 	send_or_give_up(run, STEP_RECOVER, RECOVER_ID);
 }
 
-static void connected(struct source_run *run)
+/* An older revision than what was accepted here before is in the store: it is not applied. */
+static void ask_for_newer(struct source_run *run)
 {
-	struct applying *a = run->applying;
+	clean_up(run);
+	lp_outcome(run, 1,
+		   "what is stored is older than what was accepted here; the branch is asked "
+		   "first, and what runs goes on running");
+	run->poll_late = true;
+	lp_feed(run, CYCLE_APPLIED);
+}
+
+/* All is known that a plan needs, but for the inventory. */
+static void go_on(struct source_run *run)
+{
 	unsigned known = 0;
 	struct err err = {0};
 
-	lp_cluster_reached(run->super, "");
-	a->since_ms = 0;
-	if (lp_kinds_replace(run->super->db, a->kinds.list, a->kinds.len, &err) != LP_OK ||
-	    lp_inventory_count(run->super->db, run->config->name, &known, &err) != LP_OK) {
-		store_failed(run, "store the kinds", &err);
-		return;
-	}
-	lp_kind_list_free(&a->kinds);
-	if (a->learning) {
+	if (run->applying->learning) {
 		clean_up(run);
 		lp_feed(run, CYCLE_LEARNED);
+	} else if (lp_floor_is_ahead(run)) {
+		ask_for_newer(run);
+	} else if (lp_inventory_count(run->super->db, run->config->name, &known, &err) != LP_OK) {
+		store_failed(run, "count the inventory", &err);
 	} else if (!known) {
 		/* A first start, or an inventory that was lost: the labels are the truth. */
 		start_recovery(run);
@@ -444,10 +461,41 @@ static void connected(struct source_run *run)
 	}
 }
 
+static void connected(struct source_run *run)
+{
+	struct applying *a = run->applying;
+	struct err err = {0};
+
+	lp_cluster_reached(run->super, "");
+	a->since_ms = 0;
+	if (lp_kinds_replace(run->super->db, a->kinds.list, a->kinds.len, &err) != LP_OK) {
+		store_failed(run, "store the kinds", &err);
+		return;
+	}
+	lp_kind_list_free(&a->kinds);
+	if (run->looked) {
+		go_on(run);
+		return;
+	}
+	a->part = PART_LOOK;
+	send_or_give_up(run, STEP_LOOK, LOOK_ID);
+}
+
+/* The time that a person or a start has for an API server that does not answer. */
+static int64_t patience_ms(const struct source_run *run)
+{
+	bool daemon = run->super->wish.kind == WISH_RUN;
+
+	if (!run->applying->learning)
+		return AWAY_MS;
+	if (run->floor != FLOOR_ASK)
+		return LEARN_AWAY_MS;
+	return daemon ? ASK_AWAY_MS : AWAY_MS;
+}
+
 static void not_connected(struct source_run *run, const struct event *event)
 {
 	struct applying *a = run->applying;
-	int64_t patience_ms = a->learning ? LEARN_AWAY_MS : AWAY_MS;
 	int64_t wait_ms =
 		event->retry_after_ms > CONNECT_AGAIN_MS ? event->retry_after_ms : CONNECT_AGAIN_MS;
 
@@ -455,7 +503,7 @@ static void not_connected(struct source_run *run, const struct event *event)
 	lp_kind_list_free(&a->kinds);
 	if (!a->since_ms)
 		a->since_ms = lp_boot_ms();
-	if (event->kind == EVENT_FAILED || lp_boot_ms() + wait_ms - a->since_ms > patience_ms)
+	if (event->kind == EVENT_FAILED || lp_boot_ms() + wait_ms - a->since_ms > patience_ms(run))
 		away(run, event->message);
 	else
 		lp_loop_timer_set(run->super->loop, &a->wake, lp_boot_ms() + wait_ms);
@@ -502,15 +550,31 @@ static void wake(void *ctx)
 		pump(run);
 	else if (run->applying->part == PART_CONNECT)
 		send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
+	else if (run->applying->part == PART_LOOK)
+		send_or_give_up(run, STEP_LOOK, LOOK_ID);
 	else
 		start_recovery(run);
 }
 
-/* What a CONNECT or RECOVER ends with. */
+/* What the parent says of the floor, or that it cannot be read. */
+static void looked(struct source_run *run, const struct event *event)
+{
+	if (event->kind == EVENT_DONE)
+		lp_floor_seen(run, event->outcome != OUTCOME_GONE, event->message);
+	/* One that is not ours is told by the plan, which must write it. */
+	if (event->kind == EVENT_DONE || (event->kind == EVENT_FAILED && run->floor == FLOOR_KNOWN))
+		go_on(run);
+	else
+		not_connected(run, event);
+}
+
+/* What a CONNECT, LOOK or RECOVER ends with. */
 static void take_end(struct source_run *run, const struct event *event)
 {
 	run->applying->asked = false;
-	if (event->kind != EVENT_DONE)
+	if (run->applying->part == PART_LOOK)
+		looked(run, event);
+	else if (event->kind != EVENT_DONE)
 		not_connected(run, event);
 	else if (run->applying->part == PART_CONNECT)
 		connected(run);
@@ -521,7 +585,10 @@ static void take_end(struct source_run *run, const struct event *event)
 /* The step that is under way before the plan. */
 static uint64_t asked_id(const struct applying *a)
 {
-	return !a->asked ? 0 : a->part == PART_CONNECT ? CONNECT_ID : RECOVER_ID;
+	static const uint64_t ids[] = {
+		[PART_CONNECT] = CONNECT_ID, [PART_LOOK] = LOOK_ID, [PART_RECOVER] = RECOVER_ID};
+
+	return a->asked ? ids[a->part] : 0;
 }
 
 enum lp_code lp_applying_event(struct source_run *run, const struct event *event, struct err *err)
@@ -566,7 +633,8 @@ void lp_learning_start(struct source_run *run)
 	struct err err = {0};
 
 	/* What we know is enough, unless it was not enough last time. */
-	bool known = lp_kind_nth(run->super->db, 0, &kind, &err) == LP_OK && !run->incomplete;
+	bool known = lp_kind_nth(run->super->db, 0, &kind, &err) == LP_OK && !run->incomplete &&
+		     run->looked;
 	if (known || !begin(run, true)) {
 		lp_feed(run, CYCLE_LEARNED);
 		return;

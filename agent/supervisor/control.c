@@ -106,6 +106,18 @@ static void finish(struct client *client, int exit, const char *text)
 
 /* --- commands --- */
 
+/* Tells what a reset of the trust floor gives up; does it when the person is sure. */
+static void answer_trust_reset(struct client *client, bool sure)
+{
+	char told[LP_ERR_MAX];
+	struct err err = {0};
+
+	if (lp_wish_trust_reset(&client->super->run, sure, told, &err) != LP_OK)
+		finish(client, 2, err.msg);
+	else
+		finish(client, sure ? 0 : 1, told);
+}
+
 static void answer_status(struct client *client, bool history)
 {
 	struct supervisor *super = client->super;
@@ -160,6 +172,10 @@ static void command(struct client *client, const struct jval *request)
 	}
 	if (strcmp(name, "suspend") == 0) {
 		answer_suspend(client, lp_wish_suspend(run, &err), &err);
+		return;
+	}
+	if (strcmp(name, "trust-reset") == 0) {
+		answer_trust_reset(client, strcmp(lp_json_text(request, "revision"), "yes") == 0);
 		return;
 	}
 	/* From here on progress may come before the answer. */

@@ -60,10 +60,12 @@ static enum lp_code make_request(struct source_run *run, struct fetch_request *r
 	LP_TRY(lp_copy(request->objects, sizeof(request->objects), run->objects, err));
 
 	enum lp_code code = lp_floor_get(run->super->db, config->name, &floor, err);
-	if (code == LP_OK)
-		memcpy(request->accepted.bytes, floor.commit, sizeof(floor.commit));
-	else if (code != LP_NOT_FOUND)
+	if (code != LP_OK && code != LP_NOT_FOUND)
 		return code;
+	if (code == LP_OK && lp_floor_holds(&floor)) {
+		memcpy(request->accepted.bytes, floor.commit, sizeof(floor.commit));
+		request->again = !floor.revision;
+	}
 	LP_TRY(lp_state_get(run->super->db, config->name, &state, err));
 	return known_refusal(run, state.tip, &request->skip, err);
 }
@@ -246,7 +248,7 @@ void lp_fetching_start(struct source_run *run)
 
 	lp_wall_learn(0); /* what comes is judged by it */
 	lp_progress(run, "asking %s for %s", run->config->url, run->config->branch);
-	if (ask(run, &err) != LP_OK)
+	if (lp_floor_lost(run, &err) != LP_OK || ask(run, &err) != LP_OK)
 		failed(run, err.msg, -1);
 }
 

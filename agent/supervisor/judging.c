@@ -59,7 +59,8 @@ static enum lp_code read_floor(struct source_run *run, struct trust_floor *floor
 		return LP_OK;
 	if (code != LP_OK)
 		return code;
-	floor->present = true;
+	floor->present = lp_floor_holds(&stored);
+	floor->lost = !stored.revision;
 	memcpy(floor->commit.bytes, stored.commit, sizeof(stored.commit));
 	memcpy(floor->payload.bytes, stored.payload, sizeof(stored.payload));
 	floor->sequence = stored.sequence;
@@ -247,6 +248,7 @@ static void accepted(struct source_run *run)
 	lp_buf_clear(&run->problems);
 	int64_t signed_s = verified->committed_s;
 	lp_judging_end(run);
+	lp_floor_copy(run);
 	lp_freshness_accepted(run, signed_s);
 	drop_old(run);
 	lp_poll_settled(run);
@@ -445,6 +447,7 @@ static enum lp_code make_request(struct source_run *run, struct render_request *
 		.tip = run->fetched.tip,
 		.cut = run->fetched.cut,
 		.floor = floor.present,
+		.floor_lost = floor.lost,
 		.floor_commit = floor.commit,
 		.floor_payload = floor.payload,
 		.floor_sequence = floor.sequence,
@@ -495,6 +498,10 @@ void lp_judging_start(struct source_run *run)
 	struct err err = {0};
 
 	lp_buf_clear(&run->problems);
+	if (lp_floor_unknown(run, &err) != LP_OK) {
+		failed(run, err.msg);
+		return;
+	}
 	run->judging = calloc(1, sizeof(*run->judging));
 	enum lp_code code = run->judging ? lp_judged_by(run, run->judging->judged_by, &err)
 					 : lp_err_nomem(&err, "judging");

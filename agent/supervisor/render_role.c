@@ -142,6 +142,7 @@ static enum lp_code judge(struct work *work, struct judgement *ret, struct err *
 				      .floor_s = request->floor_s,
 				      .binding = &binding};
 	struct trust_floor floor = {.present = request->floor,
+				    .lost = request->floor_lost,
 				    .commit = request->floor_commit,
 				    .payload = request->floor_payload,
 				    .sequence = request->floor_sequence,

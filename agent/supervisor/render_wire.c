@@ -34,6 +34,7 @@ void lp_render_request_put(struct wire_writer *w, const struct render_request *r
 	PUT(w, request->tip.bytes);
 	lp_wire_put_u8(w, request->cut);
 	lp_wire_put_u8(w, request->floor);
+	lp_wire_put_u8(w, request->floor_lost);
 	PUT(w, request->floor_commit.bytes);
 	PUT(w, request->floor_payload.bytes);
 	lp_wire_put_i64(w, request->floor_sequence);
@@ -69,6 +70,7 @@ void lp_render_request_take(struct wire_reader *r, struct render_request *ret)
 	TAKE(r, ret->tip.bytes);
 	ret->cut = lp_wire_u8(r);
 	ret->floor = lp_wire_u8(r);
+	ret->floor_lost = lp_wire_u8(r);
 	TAKE(r, ret->floor_commit.bytes);
 	TAKE(r, ret->floor_payload.bytes);
 	ret->floor_sequence = lp_wire_i64(r);

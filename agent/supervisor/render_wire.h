@@ -40,8 +40,9 @@ struct render_request {
 	char groups[LP_GROUPS_MAX][LP_NAME_MAX];
 	size_t group_count;
 	struct oid tip;
-	bool cut;   /* of fetched.h: what lies below the tip passes the bounds of a fetch */
-	bool floor; /* something was accepted before */
+	bool cut;        /* of fetched.h: what lies below the tip passes the bounds of a fetch */
+	bool floor;      /* something was accepted before */
+	bool floor_lost; /* and is not stored any more */
 	struct oid floor_commit;
 	struct payload_id floor_payload;
 	int64_t floor_sequence;

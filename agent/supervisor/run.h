@@ -6,7 +6,7 @@
  * other. fetching.c, judging.c and applying.c drive a role each, and each thing
  * they start ends with exactly one event to lp_feed.
  */
-#include "agent/cluster/step.h"
+#include "agent/cluster/applyset.h"
 #include "agent/source/fetched.h"
 #include "agent/supervisor/cycle.h"
 #include "agent/supervisor/link.h"
@@ -31,6 +31,13 @@ struct tally {
 	unsigned total, created, configured, unchanged, failed, pruned, kept;
 };
 
+/* What is known of what was accepted before. */
+enum floor_standing {
+	FLOOR_ASK = 0, /* nothing on this device; perhaps the cluster has a copy */
+	FLOOR_KNOWN,   /* or known to be none: a first start */
+	FLOOR_LOST,    /* there was one: the parent is ours, and says nothing of it */
+};
+
 /* One source and where it is in its cycle. */
 struct source_run {
 	struct supervisor *super;
@@ -52,6 +59,9 @@ struct source_run {
 	struct link fetch;
 	bool fetch_busy;
 	struct fetched fetched; /* the last answer */
+
+	enum floor_standing floor;
+	bool looked; /* the cluster's copy of the floor was seen since the start */
 
 	struct link render;
 	struct judging *judging; /* judging.c's own; NULL unless it works */
@@ -135,6 +145,25 @@ void lp_judging_end(struct source_run *run); /* no event follows */
 /* The digest of what a refusal is judged by now. LP_CONFIG: the signers file cannot be used. */
 LP_CHECKED enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], struct err *err);
 
+/* --- floor.c: the copies of the trust floor --- */
+
+/* At the start, and when the store was made anew: the copies on this device agree afterwards. */
+void lp_floor_open(struct source_run *run);
+/* After an accept: the copy beside the store says so too. What fails is logged; tried again at the
+ * next accept and start. */
+void lp_floor_copy(struct source_run *run);
+/* What the cluster's copy says: present is false when there is no parent; text is its annotation,
+ * "" none. */
+void lp_floor_seen(struct source_run *run, bool present, const char *text);
+/* What the cluster's copy is to say; "" nothing. Returns to. */
+const char *lp_floor_text(struct source_run *run, char to[LP_APPLYSET_FLOOR_TEXT]);
+/* Whether what was accepted last is not in the store: what is stored is older, and not applied. */
+bool lp_floor_is_ahead(struct source_run *run);
+/* LP_CONFIG while a person must say what holds; with what they can do. */
+LP_CHECKED enum lp_code lp_floor_lost(struct source_run *run, struct err *err);
+/* LP_TRANSIENT while it is not known whether anything was accepted before; else lp_floor_lost. */
+LP_CHECKED enum lp_code lp_floor_unknown(struct source_run *run, struct err *err);
+
 /* --- applying.c --- */
 void lp_learning_start(struct source_run *run); /* ends with LEARNED or AWAY */
 void lp_applying_start(struct source_run *run); /* ends with APPLIED or AWAY */
@@ -156,6 +185,9 @@ LP_CHECKED enum lp_code lp_wish_rollback(struct source_run *run, const char *rev
 					 struct err *err);
 LP_CHECKED enum lp_code lp_wish_resume(struct source_run *run, struct err *err);
 LP_CHECKED enum lp_code lp_wish_suspend(struct source_run *run, struct err *err);
+/* lp_floor_reset of supervisor.h; when sure, the branch is then judged anew. */
+LP_CHECKED enum lp_code lp_wish_trust_reset(struct source_run *run, bool sure,
+					    char told[LP_ERR_MAX], struct err *err);
 /* The exit code for a wish that was answered so: 1 when it asks for what is not there, else 2. */
 int lp_wish_exit(enum lp_code code);
 

@@ -83,6 +83,7 @@ void lp_store_failed(struct source_run *run, const char *doing, const struct err
 		lp_log(LOG_LEVEL_ERROR, "store-unusable", "error", again.msg, NULL);
 		exit(2);
 	}
+	lp_floor_open(run);
 	run->poll_late = true;
 }
 
@@ -462,6 +463,7 @@ static enum lp_code run_all(struct supervisor *super, struct err *err)
 	LP_TRY(open_state(super, err));
 	LP_TRY(open_loop(super, err));
 	LP_TRY(prepare_run(super, err));
+	lp_floor_open(&super->run);
 	wall_in(super);
 	lp_freshness_open(&super->run);
 	super->first = (struct timer){.fire = begin, .ctx = super};

@@ -33,4 +33,12 @@ struct db;
  * accepted revision is then the desired one.
  */
 LP_CHECKED enum lp_code lp_store_resume(struct db *db, const char *source, struct err *err);
+
+/*
+ * Gives up the trust floor of a source, in the store and in its copy in folder, when sure; told is
+ * in either case what that gives up, for a person. On an error of the copy alone the store's is
+ * given up already: once more is fine.
+ */
+LP_CHECKED enum lp_code lp_floor_reset(struct db *db, const char *folder, const char *source,
+				       bool sure, char told[LP_ERR_MAX], struct err *err);
 #endif

@@ -293,12 +293,13 @@ static enum lp_code judge_revision(const struct trust_policy *policy, struct tip
 				   struct err *err)
 {
 	bool present = floor && floor->present;
+	bool same = present && lp_payload_equal(&t->commit.payload_id, &floor->payload);
 
-	j->nothing_new = present && lp_payload_equal(&t->commit.payload_id, &floor->payload);
+	j->nothing_new = same && !floor->lost;
 	if (j->nothing_new)
 		return LP_OK;
 	LP_TRY(judge_binding(policy, reader, t, j, err));
-	if (j->verdict != VERDICT_ACCEPTED || !present)
+	if (j->verdict != VERDICT_ACCEPTED || !present || same)
 		return LP_OK;
 	return judge_direction(policy, t, floor, reader, j, err);
 }

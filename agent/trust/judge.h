@@ -21,6 +21,7 @@ typedef enum lp_code payload_seen(void *ctx, const struct payload_id *id, bool *
 /* What was accepted last. */
 struct trust_floor {
 	bool present; /* false: first start, nothing was accepted yet */
+	bool lost;    /* its revision is not stored any more: the same one again is news */
 	struct oid commit;
 	struct payload_id payload;
 	int64_t sequence;   /* the highest that was accepted; 0: none */

@@ -11,7 +11,7 @@ from support.told import is_applied, nothing_changes, source, wait_applied
 from support.waiting import wait_until
 
 COMMANDS = ["run", "sync", "status", "history", "rollback", "resume", "suspend", "build",
-            "verify", "keys", "release", "doctor", "version", "help"]
+            "verify", "keys", "release", "trust", "doctor", "version", "help"]
 
 
 @pytest.fixture

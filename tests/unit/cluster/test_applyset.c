@@ -102,6 +102,39 @@ static void an_empty_set_is_not_the_same_as_a_missing_annotation(void)
 	CHECK(lp_applyset_same(&set, &m));
 }
 
+static void the_floor_is_told_and_a_parent_with_another_is_not_the_same(void)
+{
+	LP_AUTO(lp_buf_free) struct buf out = LP_BUF(4000);
+	struct metadata m = parent("\"applyset.kubernetes.io/tooling\":\"limpet/v" LIMPET_VERSION
+				   "\",\"applyset.kubernetes.io/contains-group-kinds\":\"\","
+				   "\"applyset.kubernetes.io/additional-namespaces\":\"\","
+				   "\"limpet.dev/floor\":\"counter=2\"");
+
+	fresh();
+	CHECK(!lp_applyset_same(&set, &m));
+	CHECK_OK(lp_applyset_set_floor(&set, LP_SLICE("counter=2"), &err));
+	CHECK(lp_applyset_same(&set, &m));
+	CHECK_OK(lp_applyset_write(&set, "limpet-system", &out, &err));
+	CHECK_HAS(lp_buf_text(&out), ",\"limpet.dev/floor\":\"counter=2\"}}}");
+	CHECK_OK(lp_applyset_set_floor(&set, LP_SLICE("counter=3"), &err));
+	CHECK(!lp_applyset_same(&set, &m));
+}
+
+static void a_floor_that_json_would_have_to_quote_or_that_is_too_long_is_refused(void)
+{
+	char large[LP_APPLYSET_FLOOR_TEXT];
+
+	fresh();
+	CHECK_CODE(lp_applyset_set_floor(&set, LP_SLICE("a\"b"), &err), LP_REJECTED, "quotes");
+	CHECK_CODE(lp_applyset_set_floor(&set, LP_SLICE("a\\b"), &err), LP_REJECTED, "quotes");
+	CHECK_CODE(lp_applyset_set_floor(&set, LP_SLICE("a\nb"), &err), LP_REJECTED, "quotes");
+	memset(large, 'a', sizeof(large));
+	struct slice all = {(const uint8_t *)large, sizeof(large)};
+	CHECK_CODE(lp_applyset_set_floor(&set, all, &err), LP_LIMIT, "256 bytes");
+	all.len--;
+	CHECK_OK(lp_applyset_set_floor(&set, all, &err));
+}
+
 static void another_tools_parent_is_refused(void)
 {
 	struct metadata m = parent("\"applyset.kubernetes.io/tooling\":\"kubectl/v1.36\"");
@@ -154,6 +187,8 @@ int main(void)
 	TEST(kinds_and_namespaces_are_sorted_and_told_once);
 	TEST(what_the_parent_says_is_kept);
 	TEST(an_empty_set_is_not_the_same_as_a_missing_annotation);
+	TEST(the_floor_is_told_and_a_parent_with_another_is_not_the_same);
+	TEST(a_floor_that_json_would_have_to_quote_or_that_is_too_long_is_refused);
 	TEST(another_tools_parent_is_refused);
 	TEST(a_name_that_would_break_the_list_is_refused);
 	TEST(more_namespaces_than_fit_are_refused);

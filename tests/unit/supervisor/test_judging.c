@@ -99,6 +99,7 @@ static void start_empty_device(void)
 	run = &super.run;
 	run->super = &super;
 	run->config = &config->sources[0];
+	run->floor = FLOOR_KNOWN; /* a first start */
 	snprintf(run->objects, sizeof(run->objects), "%s/objects", folder);
 	lp_buf_free(&run->problems);
 	run->problems = LP_BUF(PROBLEM_BYTES);
