@@ -120,6 +120,8 @@ static enum lp_code decode_block(struct slice base64, struct slice crc, struct b
 
 	if (lp_base64_decode(base64, ret, err) != LP_OK)
 		return err->code == LP_REJECTED ? bad(err, "its base64") : err->code;
+	if (ret->len == before)
+		return bad(err, "it is empty");
 	checksum((struct slice){ret->data + before, ret->len - before}, expected);
 	if (crc.len && !lp_slice_is(crc, expected))
 		return bad(err, "its checksum does not fit: the file is damaged");

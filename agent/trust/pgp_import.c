@@ -365,7 +365,7 @@ static bool has_back_signature(const struct certs *c, const struct pgp_signature
 		refuse(k, "its back-signature %s", doubt_about(&back));
 		return false;
 	}
-	if (is_by_other(&back, about->subkey) || !is_made(&back, about->subkey, about)) {
+	if (!is_made(&back, about->subkey, about)) {
 		refuse(k, "its back-signature does not fit");
 		return false;
 	}

@@ -134,6 +134,25 @@ static void a_signature_over_other_bytes_is_bad(void)
 	CHECK(strlen(judged.fingerprint) == 40);
 }
 
+static void a_signature_is_held_to_its_first_bytes_and_its_algorithm(void)
+{
+	LP_AUTO(lp_buf_free) struct buf blob = LP_BUF(LP_ARMOR_BYTES);
+	struct slice object = load_pgp("commit-ed25519");
+	struct pgp_signature sig;
+	struct commit commit;
+	enum verdict verdict;
+
+	CHECK_OK(lp_commit_parse(object.data, object.len, &commit, &err));
+	CHECK_OK(lp_pgp_signature_parse(commit.armor, &blob, &sig, &verdict, &err));
+	struct pgp_key key = lp_pgp_keys_find(&keys, &sig)->key;
+	CHECK(lp_pgp_verify(&sig, &key, commit.payload, 2));
+	key.algorithm = PGP_ED25519;
+	CHECK(!lp_pgp_verify(&sig, &key, commit.payload, 2));
+	key.algorithm = PGP_EDDSA_LEGACY;
+	sig.left[1] ^= 1;
+	CHECK(!lp_pgp_verify(&sig, &key, commit.payload, 2));
+}
+
 static void a_strangers_commit_is_of_an_unknown_signer(void)
 {
 	check_verdict("commit-stranger", "unknown-signer", "which no line of the OpenPGP keys");
@@ -175,6 +194,32 @@ static void a_key_that_has_expired_by_now_signs_no_tip(void)
 	CHECK_STR(verdict_at("commit-brief", last_s + 1), "expired-key");
 	CHECK_HAS(judged.reason, "is valid until 2027-06-01T00:00:00Z");
 	CHECK_HAS(judged.reason, "whatever date the commit bears");
+}
+
+/* The verdict on commit-brief, of NOW_S, when its key has other dates. */
+static const char *verdict_between(int64_t created_s, int64_t expires_s)
+{
+	struct pgp_line *line = NULL;
+
+	for (size_t i = 0; i < keys.len; i++)
+		if (strstr(keys.list[i].label, "brief"))
+			line = &keys.list[i];
+	CHECK(line != NULL);
+	const struct pgp_line before = *line;
+	line->key.created_s = created_s;
+	line->expires_s = expires_s;
+	const char *verdict = verdict_of(load_pgp("commit-brief"));
+	*line = before;
+	return verdict;
+}
+
+static void a_key_signs_what_is_dated_between_its_dates(void)
+{
+	CHECK_STR(verdict_between(NOW_S, NOW_S), "accepted");
+	CHECK_STR(verdict_between(MADE_S, NOW_S - 1), "expired-key");
+	CHECK_HAS(judged.reason, "the commit is dated");
+	CHECK_STR(verdict_between(NOW_S + 1, 0), "not-yet-valid-key");
+	CHECK_HAS(judged.reason, "the commit is dated");
 }
 
 static void a_signature_counts_until_the_date_it_says(void)
@@ -242,10 +287,12 @@ int main(void)
 	TEST(a_signature_that_says_too_little_or_too_much_is_malformed);
 	TEST(armor_has_one_spelling);
 	TEST(a_signature_over_other_bytes_is_bad);
+	TEST(a_signature_is_held_to_its_first_bytes_and_its_algorithm);
 	TEST(a_strangers_commit_is_of_an_unknown_signer);
 	TEST(without_a_file_of_keys_openpgp_is_unsupported);
 	TEST(short_rsa_keys_are_unsupported_when_more_is_demanded);
 	TEST(a_key_that_has_expired_by_now_signs_no_tip);
+	TEST(a_key_signs_what_is_dated_between_its_dates);
 	TEST(a_signature_counts_until_the_date_it_says);
 	TEST(a_key_signs_nothing_from_before_it_was_made);
 	TEST(no_flipped_bit_makes_another_revision);

@@ -151,6 +151,7 @@ static void the_newest_signature_over_a_user_id_counts(void)
 {
 	check_taken("odd-newer-for-signing");
 	check_refused("odd-newer-not-for-signing", "it is not for signing");
+	check_refused("odd-older-last", "it is not for signing");
 	check_refused("odd-newer-expires", "it expired at 2025-06-02T00:00:00Z");
 	check_refused("odd-lapsed", "has expired");
 }
@@ -158,6 +159,7 @@ static void the_newest_signature_over_a_user_id_counts(void)
 static void a_newest_signature_that_cannot_be_checked_refuses_the_key(void)
 {
 	check_taken("odd-sha1-older");
+	check_taken("odd-others-sha1");
 	check_refused("odd-sha1-newer", "is over SHA-1");
 	check_refused("odd-unknown-newer", "has a part that must be understood");
 	check_refused("odd-future", "is dated in the future");
@@ -181,6 +183,8 @@ static void the_earliest_expiry_counts(void)
 	check_taken("odd-sub-expires");
 	CHECK(import.list[0].expires_s == 0);
 	CHECK(import.list[1].expires_s == MADE_S + 30 * 86400);
+	check_refused("odd-sub-of-expiring", "it expired at 2025-06-02T00:00:00Z");
+	CHECK(import.list[0].is_taken);
 }
 
 static void a_revocation_counts_even_when_it_cannot_be_checked(void)
@@ -203,6 +207,7 @@ static void a_signing_subkey_needs_its_back_signature(void)
 	check_refused("odd-sub-other-back", "its back-signature does not fit");
 	check_refused("odd-sub-damaged-back", "its back-signature does not fit");
 	check_refused("odd-sub-cut-back", "its back-signature is malformed");
+	check_refused("odd-sub-other-type-back", "its back-signature is malformed");
 	check_refused("odd-sub-sha1-back", "its back-signature is over SHA-1");
 	check_refused("odd-sub-lapsed-back", "its back-signature has expired");
 }
@@ -253,6 +258,9 @@ static void armor_of_a_file_is_held_to_its_checksum(void)
 	check_rejected(replace(good, "\n=", "\n=A"), "its checksum does not fit");
 	check_rejected((struct slice){good.data, where(good, "-----END")}, "it has no -----END");
 	check_rejected(replace(good, "BLOCK-----\n\n", "BLOCK-----\n"), "no empty line");
+	check_rejected(LP_SLICE("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n"
+				"-----END PGP PUBLIC KEY BLOCK-----\n"),
+		       "it is empty");
 	check_rejected(replace(good, "\n-----END", "\nAAAA\n-----END"),
 		       "a line after its checksum");
 	check_rejected(replace(good, "BLOCK-----\n\n", "BLOCK-----\n\n*"), "its base64");

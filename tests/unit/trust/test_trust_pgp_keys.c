@@ -112,6 +112,8 @@ static void a_bad_line_refuses_the_file_with_its_number(void)
 		 "cannot be shown"},
 	};
 
+	check_refused(replace(line_of("p384 <p384@example.com>"), "ecdsa-p384 ", "ecdsa-p256 "),
+		      LP_CONFIG, "keys:1: the key is not of the algorithm it says, ecdsa-p256");
 	CHECK_OK(parse(good));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		struct slice line = replace(good, bad[i].from, bad[i].to);

@@ -46,8 +46,8 @@ static void a_longer_length_than_needed_is_not_strict(void)
 
 static void packets_of_no_certain_length_are_not_taken(void)
 {
-	check_packet(BYTES(0x8b), 3, false, false);
-	check_packet(BYTES(0xc2, 224), 1, false, false);
+	check_packet(BYTES(0x8b, 0, 0, 0, 0, 0, 0, 0, 3), 3, false, false);
+	check_packet(BYTES(0xc2, 224), 9000, false, false);
 	check_packet(BYTES(0xc2, 254), 3, false, false);
 	check_packet(BYTES(0x88, 4), 3, false, false);
 	check_packet(BYTES(0xc2, 255, 0xff, 0xff, 0xff, 0xff), 3, false, false);
