@@ -88,8 +88,8 @@ int64_t lp_floor_after(int64_t from_s, int64_t synced_s, int64_t signed_s)
 
 void lp_wall_learn(int64_t signed_s)
 {
-	lp_wall_floor(lp_floor_after(floor_s, lp_wall_synced() ? now(CLOCK_REALTIME, 1) : 0,
-				     signed_s));
+	lp_wall_floor(
+		lp_floor_after(floor_s, lp_wall_synced() ? now(CLOCK_REALTIME, 1) : 0, signed_s));
 }
 
 const char *lp_time_text(int64_t unix_s, char to[LP_TIME_TEXT])

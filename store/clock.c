@@ -7,8 +7,7 @@ enum lp_code lp_clock_get(struct db *db, const char *source, struct stored_clock
 			  struct err *err)
 {
 	LP_AUTO(lp_sql_done)
-	struct sql q =
-		lp_sql(db, "SELECT floor_s, quiet_s, uptime_s FROM clock WHERE source = ?");
+	struct sql q = lp_sql(db, "SELECT floor_s, quiet_s, uptime_s FROM clock WHERE source = ?");
 
 	lp_sql_put_text(&q, source);
 	enum lp_code code = lp_sql_next(&q, err);

@@ -124,10 +124,13 @@ static void print_source(const struct jval *source)
 		printf(", next in %lld s", (long long)number(source, "nextPollInSeconds"));
 	if (*lp_json_text(source, "lastGoodPoll"))
 		printf("\n");
-	while (lp_json_next(&it))
+	while (lp_json_next(&it)) {
 		printf("  %-10s %.12s  %s: %s\n", it.index ? "" : "refused",
 		       lp_json_text(it.value, "commit"), lp_json_text(it.value, "verdict"),
 		       lp_json_text(it.value, "reason"));
+		if (flag(it.value, "tip"))
+			printf("  %-10s %-12s  -> %s\n", "", "", lp_json_text(it.value, "wayOut"));
+	}
 	if (*lp_json_text(source, "problems"))
 		printf("  problems:\n%s", lp_json_text(source, "problems"));
 }

@@ -40,8 +40,8 @@ struct fetched {
 	char source[LP_SOURCE_NAME_MAX];
 	struct oid tip;
 	bool unchanged; /* the tip is accepted or skip; nothing was fetched */
-	bool ancestry; /* all commits between accepted and tip are there, as far as related */
-	bool cut;      /* they are not, for they pass the bounds (LP_ANCESTRY_COMMITS, bytes) */
+	bool ancestry;  /* all commits between accepted and tip are there, as far as related */
+	bool cut;       /* they are not, for they pass the bounds (LP_ANCESTRY_COMMITS, bytes) */
 	char quarantine[LP_PATH_MAX]; /* folder with the new pack; "" when unchanged */
 	/*
 	 * Not "": the tip cannot be fetched within the limits, now or later; what is too large, and

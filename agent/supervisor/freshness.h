@@ -9,8 +9,9 @@
 #include "agent/config.h"
 #include "store/clock.h"
 
-#define LP_STALE_WAY_OUT "release it again with a later date: limpet release --expires 90d, and push"
-#define LP_QUIET_WAY_OUT                                                                   \
+#define LP_STALE_WAY_OUT \
+	"release it again with a later date: limpet release --expires 90d, and push"
+#define LP_QUIET_WAY_OUT                                                                  \
 	"look whether the server shows this branch as you pushed it; if it does, push a " \
 	"release, or raise trust.newsWithin"
 

@@ -171,8 +171,18 @@ static enum lp_code remember(struct source_run *run, const char *verdict, const 
 	return lp_refusal_put(run->super->db, run->config->name, &refusal, err);
 }
 
-static void refused(struct source_run *run, const char *verdict, const char *reason,
-		    const char *way_out)
+const char *lp_refusal_way_out(const char *name)
+{
+	enum verdict verdict;
+
+	if (lp_verdict_parse(name, &verdict))
+		return lp_verdict_way_out(verdict);
+	return strcmp(name, "empty") == 0
+		       ? "push the manifests back, or set allowEmpty for this source"
+		       : "mend the manifests and push again: limpet build shows the same problems";
+}
+
+static void refused(struct source_run *run, const char *verdict, const char *reason)
 {
 	const struct verified *who = &run->judging->verdict.verified;
 	char hex[LP_OID_TEXT];
@@ -181,7 +191,7 @@ static void refused(struct source_run *run, const char *verdict, const char *rea
 	lp_oid_hex(&run->fetched.tip, hex);
 	lp_log(LOG_LEVEL_WARN, "refused", "source", run->config->name, "tip", hex, "verdict",
 	       verdict, "reason", reason, "signer", who->signer, "key", who->fingerprint, "way-out",
-	       way_out, NULL);
+	       lp_refusal_way_out(verdict), NULL);
 	lp_outcome(run, 1, "%.12s is refused: %s: %s", hex, verdict, reason);
 	if (remember(run, verdict, reason, &err) != LP_OK) {
 		store_failed(run, "remember the refusal", &err);
@@ -290,8 +300,7 @@ static enum lp_code take_verdict(struct source_run *run, struct wire_reader *fra
 	judging->judged = true;
 	const struct render_verdict *verdict = &judging->verdict;
 	if (verdict->verdict != VERDICT_ACCEPTED)
-		refused(run, lp_verdict_name(verdict->verdict), verdict->reason,
-			lp_verdict_way_out(verdict->verdict));
+		refused(run, lp_verdict_name(verdict->verdict), verdict->reason);
 	else if (verdict->nothing_new)
 		twin(run);
 	else if (begin_revision(run, &store_err) != LP_OK)
@@ -378,10 +387,9 @@ static enum lp_code take_end(struct source_run *run, struct wire_reader *frame, 
 	if (end.result == RENDER_GOOD)
 		accepted(run);
 	else if (end.result == RENDER_EMPTY)
-		refused(run, "empty", end.message,
-			"push the manifests back, or set allowEmpty for this source");
+		refused(run, "empty", end.message);
 	else
-		refused(run, "invalid", end.message, "mend the manifests and push again");
+		refused(run, "invalid", end.message);
 	return LP_OK;
 }
 
@@ -489,8 +497,7 @@ static enum lp_code ask(struct source_run *run, struct err *err)
 /* The fetch role has judged already: there is nothing that could be looked at. */
 static void too_large(struct source_run *run)
 {
-	refused(run, lp_verdict_name(VERDICT_TOO_LARGE), run->fetched.too_large,
-		lp_verdict_way_out(VERDICT_TOO_LARGE));
+	refused(run, lp_verdict_name(VERDICT_TOO_LARGE), run->fetched.too_large);
 }
 
 void lp_judging_start(struct source_run *run)

@@ -142,6 +142,9 @@ void lp_poll_settled(struct source_run *run);
 void lp_judging_start(struct source_run *run);
 void lp_judging_end(struct source_run *run); /* no event follows */
 
+/* The way out of a refusal by its name, also of one that render gave; "" for "accepted". */
+const char *lp_refusal_way_out(const char *name);
+
 /* The digest of what a refusal is judged by now. LP_CONFIG: the signers file cannot be used. */
 LP_CHECKED enum lp_code lp_judged_by(struct source_run *run, uint8_t ret[32], struct err *err);
 

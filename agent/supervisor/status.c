@@ -118,6 +118,7 @@ static enum lp_code put_refusals(struct db *db, const struct source_state *state
 		put_hex(doc, v, "commit", "", refusal.tip, sizeof(refusal.tip));
 		lp_json_put_str(doc, v, "verdict", refusal.verdict);
 		lp_json_put_str(doc, v, "reason", refusal.reason);
+		lp_json_put_str(doc, v, "wayOut", lp_refusal_way_out(refusal.verdict));
 		if (refusal.signer[0])
 			lp_json_put_str(doc, v, "signer", refusal.signer);
 		put_time(doc, v, "at", refusal.at_s);
@@ -147,8 +148,8 @@ static void put_tally(struct json *doc, struct jval *obj, const struct tally *ta
 	lp_json_put_int(doc, v, "kept", tally->kept);
 }
 
-static enum lp_code put_count(struct db *db, const char *source, const char *name,
-			      struct json *doc, struct jval *obj, struct err *err)
+static enum lp_code put_count(struct db *db, const char *source, const char *name, struct json *doc,
+			      struct jval *obj, struct err *err)
 {
 	int64_t count;
 

@@ -14,8 +14,8 @@ struct source_run; /* supervisor/run.h */
 
 /*
  * The status document. run is NULL without a daemon. Its "health" is "ok", "degraded"
- * (refused tip, incomplete, suspended, stale, no news, unreachable server) or "failed" (nothing applied, store
- * unusable); "reasons" says why, line by line.
+ * (refused tip, incomplete, suspended, stale, no news, unreachable server) or "failed" (nothing
+ * applied, store unusable); "reasons" says why, line by line.
  */
 LP_CHECKED enum lp_code lp_status_make(struct db *db, const struct config *config,
 				       const struct source_run *run, struct json *doc,

@@ -8,41 +8,62 @@ static const struct {
 	const char *way_out;
 } verdicts[VERDICT_COUNT] = {
 	[VERDICT_ACCEPTED] = {"accepted", ""},
-	[VERDICT_UNSIGNED] = {"unsigned",
-			      "sign the commit: git commit --amend -S, then push again"},
+	[VERDICT_UNSIGNED] =
+		{"unsigned",
+		 "sign it (git commit --amend -S) and push; if it is below the tip: git "
+		 "rebase --force-rebase -S ACCEPTED, and push --force-with-lease"},
 	[VERDICT_UNKNOWN_SIGNER] =
 		{"unknown-signer",
-		 "sign with a key that the device trusts, or add this one to its allowed signers"},
+		 "sign it again with a key that the device trusts (limpet keys list shows "
+		 "them), or add this key's line to the device's allowed signers"},
 	[VERDICT_BAD_SIGNATURE] =
 		{"bad-signature",
-		 "the commit was altered after it was signed: sign it again and find out who did it"},
+		 "it was altered after it was signed: find out by whom, look into the Git "
+		 "server, and sign the right content again"},
 	[VERDICT_EXPIRED_KEY] =
 		{"expired-key",
-		 "sign with a key that is still valid, or raise valid-before in the allowed signers"},
+		 "sign it again with a key that is still valid, or let this one go on: "
+		 "raise its valid-before on the device (OpenPGP: import it again)"},
 	[VERDICT_NOT_YET_VALID_KEY] =
 		{"not-yet-valid-key",
-		 "check the clock of the machine that committed, and valid-after of the key"},
-	[VERDICT_REVOKED_KEY] = {"revoked-key", "sign with another key: this one was revoked"},
-	[VERDICT_UNSUPPORTED_KEY] =
-		{"unsupported-key",
-		 "sign with an SSH key: ed25519, ECDSA P-256/384/521, or RSA from 2048 bits"},
-	[VERDICT_MALFORMED] = {"malformed",
-			       "make the commit with git commit -S; no tool of ours writes this"},
+		 "commit again once the clock of the machine that commits is right, or "
+		 "lower the key's valid-after on the device"},
+	[VERDICT_REVOKED_KEY] =
+		{"revoked-key",
+		 "sign it again with another key; if nobody of yours made this commit, "
+		 "somebody else has the revoked one"},
+	[VERDICT_UNSUPPORTED_KEY] = {"unsupported-key",
+				     "sign with an SSH key (ed25519, ECDSA P-256/384/521, RSA from "
+				     "trust.rsaBits, or one in hardware) or an OpenPGP v4 key"},
+	[VERDICT_MALFORMED] =
+		{"malformed",
+		 "make the commit again with plain git commit -S: the reason names what "
+		 "git itself does not write"},
 	[VERDICT_ROLLBACK] = {"rollback",
-			      "to go back, push a new commit with the old content (git revert)"},
+			      "to go back, push a new commit with the old content (git revert); if "
+			      "nobody pushed an old one, look into the Git server"},
 	[VERDICT_DIVERGED] =
 		{"diverged",
-		 "push a commit that descends from the accepted one; do not rewrite the branch"},
+		 "push a commit that descends from the accepted one (limpet status shows "
+		 "it); to leave that for good: limpet release raises the sequence"},
 	[VERDICT_EQUIVOCATION] =
-		{"equivocation",
-		 "two revisions carry one sequence: find out who signed both, then raise it"},
-	[VERDICT_UNBOUND] = {"unbound", "add limpet.yaml with repo and audience to the path"},
-	[VERDICT_WRONG_REPO] = {"wrong-repo",
-				"push to the repository that the device is bound to (trust.repo)"},
+		{"equivocation", "two revisions carry one sequence: find out who signed both, then "
+				 "release the right one with a higher one: limpet release"},
+	[VERDICT_UNBOUND] = {"unbound",
+			     "write its limpet.yaml: limpet release --init --repo ID --path DIR "
+			     "--audience site/NAME, with the device's trust.repo as ID"},
+	[VERDICT_WRONG_REPO] =
+		{"wrong-repo",
+		 "push a release of the repository that trust.repo names; if the device "
+		 "has moved to this one, change trust.repo"},
 	[VERDICT_WRONG_AUDIENCE] =
 		{"wrong-audience",
-		 "this revision is for other sites: push it to their branch, or widen its audience"},
-	[VERDICT_EXPIRED] = {"expired", "release again with a later expires"},
+		 "it is for other sites: push it to their branch, or release it for this "
+		 "one too: limpet release --audience"},
+	[VERDICT_EXPIRED] =
+		{"expired",
+		 "release it again: limpet release --expires 90d, and push; if that date "
+		 "is still to come, look at the device's clock (limpet doctor)"},
 	[VERDICT_TOO_LARGE] = {"too-large",
 			       "make it smaller, or push fewer commits at once (trust.commits); "
 			       "limits are in the README"},

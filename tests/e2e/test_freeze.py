@@ -266,7 +266,9 @@ def test_status_and_history_tell_sequence_end_signer_and_key(site):
 def test_every_verdict_has_a_counter_that_outlives_a_restart(site):
     begin(site)
     commit = site.repo.publish(good(site, "evil"), sign=False)
-    refused(site, commit, "unsigned")
+    told = refused(site, commit, "unsigned")
+    assert "git commit --amend -S" in told["wayOut"]
+    assert "-> sign it (git commit --amend -S)" in site.limpet.run("status").out
     site.limpet.run("sync")  # a person asks: it is judged again
     site.repo.reset(site.second)
     site.repo.publish({"bad.yaml": "kind: [\n"}, "Broken")
