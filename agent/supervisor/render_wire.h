@@ -73,13 +73,13 @@ struct render_end {
 	char message[LP_ERR_MAX];
 };
 
+/* What the request says of limpet.yaml; borrows from it. */
+struct binding_policy lp_render_binding(const struct render_request *request);
+
 /*
  * Each puts its fields behind lp_wire_begin, or takes them in the same order; what was taken is
  * good once lp_wire_done says so.
  */
-/* What the request says of limpet.yaml; borrows from it. */
-struct binding_policy lp_render_binding(const struct render_request *request);
-
 void lp_render_request_put(struct wire_writer *w, const struct render_request *request);
 void lp_render_request_take(struct wire_reader *r, struct render_request *ret);
 void lp_render_verdict_put(struct wire_writer *w, const struct render_verdict *verdict);

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RSA_BITS_READ_MIN 1024 /* OpenSSH takes no shorter one for a key; it is not one we trust \
-				*/
+#define RSA_BITS_READ_MIN                                                      \
+	1024 /* OpenSSH takes no shorter one for a key; it is not one we trust \
+	      */
 
 #define USER_PRESENT 0x01 /* a security key's flag: somebody touched it */
 
