@@ -95,6 +95,7 @@ static void a_signature_that_says_too_little_or_too_much_is_malformed(void)
 	check_verdict("commit-critical", "malformed", "type 20 must be understood");
 	check_verdict("commit-undated", "malformed", "it is not dated");
 	check_verdict("commit-nameless", "malformed", "does not say which key made it");
+	check_verdict("commit-names-two", "malformed", "it names two keys");
 	check_verdict("commit-twice", "malformed", "signed subpacket of type 2");
 	check_verdict("commit-unhashed-date", "malformed", "unsigned subpacket of type 3");
 	check_verdict("commit-two-issuers", "malformed", "unsigned subpacket of type 16");
