@@ -11,6 +11,8 @@
 	1024 /* OpenSSH takes no shorter one for a key; it is not one we trust \
 	      */
 
+#define WEBAUTHN "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
+
 #define USER_PRESENT 0x01 /* a security key's flag: somebody touched it */
 
 static const struct key_kind {
@@ -203,6 +205,11 @@ enum lp_code lp_ssh_signature_parse(struct slice field, const struct ssh_key *ke
 	*ret_verdict = VERDICT_MALFORMED;
 	if (!lp_ssh_take_string(&r, &ret->alg) || !lp_ssh_take_string(&r, &ret->data))
 		return malformed(err, "its last field");
+	if (key->type == SSH_KEY_SK_ECDSA256 && lp_slice_is(ret->alg, WEBAUTHN)) {
+		*ret_verdict = VERDICT_UNSUPPORTED_KEY;
+		return lp_err_set(err, LP_REJECTED,
+				  "signed by a security key by way of a browser (" WEBAUTHN ")");
+	}
 	if (key->type != SSH_KEY_RSA && !lp_slice_equal(ret->alg, key->name))
 		return malformed(err, "its algorithm is not that of its key");
 	if (is_of_security_key(key) &&
