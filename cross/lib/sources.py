@@ -213,9 +213,9 @@ def _fail(suites, origs, patches):
     for candidates in patches:
         offered = sorted(set().union(*(apt.offers(candidates[0].split("_")[0]) for apt in suites)))
         lines.append(f"  {' or '.join(candidates)}\n    (the archive's index has {', '.join(offered) or 'none'})")
-    raise Failure("these files of deps.lock could not be fetched:\n" + "\n".join(lines) + "\n"
+    raise Failure(f"these files of {LOCK.name} could not be fetched:\n" + "\n".join(lines) + "\n"
                   f"  see {folder('logs')}/apt-*.log; put the file into {folder('src')} by hand, or, where Debian\n"
-                  "  has a newer revision, add it to deps.lock: cross/README.md, \"Raising a version\"")
+                  f"  has a newer revision, add it to {LOCK.name}: cross/README.md, \"Raising a version\"")
 
 
 # ---- unpacking

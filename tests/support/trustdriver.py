@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 UNREADABLE = 3  # the driver's exit code
 
 Judged = namedtuple("Judged", "verdict payload signer key reason")
+Verified = namedtuple("Verified", "verdict signs namespace key reason")
 
 
 def driver(name="trust_driver"):
@@ -30,17 +31,34 @@ def driver(name="trust_driver"):
 
 def judge(objects, *, signers=None, keys=None, revoked=None):
     """limpet's judgement of each object (bytes); None when it cannot read one of the files."""
-    words = [str(driver())]
+    words = []
     for option, path in (("--signers", signers), ("--keys", keys), ("--revoked", revoked)):
         words += [option, str(path)] if path else []
+    lines = _ask(words, objects)
+    if lines is None:
+        return None
+    assert len(lines) == len(objects), (len(lines), len(objects))
+    return [Judged(*line.split("\t", 4)) for line in lines]
+
+
+def verify(pairs):
+    """Of each (SSH signature as ssh-keygen writes it, message): whether limpet reads the one and
+    it signs the other."""
+    pieces = [piece for armor, message in pairs
+              for piece in (armor.rstrip(b"\n").replace(b"\n", b"\n "), message)]
+    lines = _ask(["--sshsig"], pieces)
+    assert len(lines) == len(pairs), (len(lines), len(pairs))
+    return [Verified(*line.split("\t", 4)) for line in lines]
+
+
+def _ask(words, objects):
+    """The lines that the driver prints; None when it cannot read one of its files."""
     stdin = b"".join(b"%d\n%s" % (len(data), data) for data in objects)
-    done = subprocess.run(words, input=stdin, capture_output=True)
+    done = subprocess.run([str(driver()), *words], input=stdin, capture_output=True)
     if done.returncode == UNREADABLE:
         return None
     assert done.returncode == 0, done.stderr.decode(errors="replace")
-    lines = done.stdout.decode(errors="replace").split("\n")[:-1]
-    assert len(lines) == len(objects), (len(lines), len(objects))
-    return [Judged(*line.split("\t", 4)) for line in lines]
+    return done.stdout.decode(errors="replace").split("\n")[:-1]
 
 
 class GitJudge:
