@@ -166,8 +166,8 @@ static enum lp_code fetch_commits(struct fetching *f, const struct fetch_wish *f
 	uint64_t took = had - f->left_bytes; /* the piece that is too much is counted too */
 	f->ancestry_bytes -= took < f->ancestry_bytes ? took : f->ancestry_bytes;
 	/* One pack with everything was only to be had had it been small; pieces are next. */
-	*ret_in_bounds = code == LP_OK || (!wish.depth && f->announced <= LP_ANCESTRY_COMMITS &&
-					   f->ancestry_bytes);
+	*ret_in_bounds = code == LP_OK ||
+			 (!wish.depth && f->announced <= LP_ANCESTRY_COMMITS && f->ancestry_bytes);
 	return code == LP_LIMIT ? LP_OK : code;
 }
 

@@ -4,11 +4,13 @@
 #include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
 #include "platform/clock.h"
+#include "store/floor.h"
 #include "store/inventory.h"
 #include "store/journal.h"
 #include "store/refusal.h"
 #include "store/revision.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -297,6 +299,33 @@ static void put_state(const struct source_state *state, struct json *doc, struct
 	}
 }
 
+/* Below what the source never goes: null before the first accept, and after it was given up. */
+static enum lp_code put_floor(struct db *db, const char *source, struct json *doc, struct jval *obj,
+			      struct health *health, struct err *err)
+{
+	struct stored_floor floor = {0};
+	enum lp_code code = lp_floor_get(db, source, &floor, err);
+
+	if (code != LP_OK && code != LP_NOT_FOUND)
+		return code;
+	if (!lp_floor_holds(&floor)) {
+		lp_json_put(doc, obj, "floor", lp_json_null(doc));
+		return LP_OK;
+	}
+	struct jval *v = lp_json_put_obj(doc, obj, "floor");
+	lp_json_put_int(doc, v, "counter", floor.counter);
+	lp_json_put_int(doc, v, "sequence", floor.sequence);
+	put_hex(doc, v, "commit", "", floor.commit, sizeof(floor.commit));
+	put_hex(doc, v, "payload", "sha256:", floor.payload, sizeof(floor.payload));
+	lp_json_put_bool(doc, v, "stored", floor.revision != 0);
+	if (!floor.revision)
+		reason(health, 1,
+		       "what is stored here is older than what was accepted (counter %" PRId64
+		       "): it is not applied, the branch must bring that or a newer one",
+		       floor.counter);
+	return LP_OK;
+}
+
 static enum lp_code source_json(struct db *db, const struct source_config *config,
 				const struct source_run *run, struct json *doc,
 				struct health *health, struct jval **ret, struct err *err)
@@ -321,6 +350,7 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 	put_state(&state, doc, v);
 	judge_state(&state, config, &applied, health);
 	LP_TRY(put_conditions(db, config, run, &state, doc, v, health, err));
+	LP_TRY(put_floor(db, config->name, doc, v, health, err));
 	LP_TRY(put_verdicts(db, config->name, doc, v, err));
 	LP_TRY(put_refusals(db, &state, config->name, doc, v, health, err));
 	if (run)

@@ -56,6 +56,11 @@ def serve(site, commit):
     site.remote.set_branch("site/demo", commit)
 
 
+def silence_the_parent(site):
+    site.cluster.kubectl("annotate", "configmap", "limpet-site", "limpet.dev/floor-",
+                         "-n", f"{site.prefix}-limpet")
+
+
 def lose(site, *patterns):
     for pattern in patterns:
         found = list(site.limpet.state_dir.glob(pattern))
@@ -72,10 +77,13 @@ def test_every_accept_raises_the_counter_of_all_three_copies(device):
     says = parent(device)["metadata"]["annotations"]["limpet.dev/floor"]
     assert says.startswith("counter=2 ") and says.endswith(f"commit={device.second}")
     assert 2 in row
+    told = source(device.limpet.status())["floor"]
+    assert (told["counter"], told["commit"], told["stored"]) == (2, device.second, True)
 
 
 @pytest.mark.parametrize("old", ["first", "sibling"])
 def test_without_its_store_the_device_goes_by_the_files_beside_it(device, old):
+    silence_the_parent(device)
     lose(device, "limpet.db*", "objects")
     commit = device.first
     if old == "sibling":
@@ -84,6 +92,9 @@ def test_without_its_store_the_device_goes_by_the_files_beside_it(device, old):
     serve(device, commit)
     told = kept(device, commit)
     assert told["verdict"] in ("rollback", "diverged") and runs(device) == "2"
+    status = device.limpet.status()
+    assert not source(status)["floor"]["stored"] and source(status)["floor"]["counter"] == 2
+    assert any("the branch must bring that" in reason for reason in status["reasons"])
     serve(device, device.second)
     assert "event=floor-recovered" not in device.limpet.ok("sync").err  # told once, above
     assert is_applied(device.limpet.status(), device.second)
@@ -91,6 +102,7 @@ def test_without_its_store_the_device_goes_by_the_files_beside_it(device, old):
 
 
 def test_one_damaged_file_is_told_and_the_other_copies_hold(device):
+    """The newest file is the damaged one: what the cluster was told is newer than the other."""
     (newest,) = [path for path in device.limpet.state_dir.glob("floor-site.?")
                  if "\ncounter 2\n" in path.read_text()]
     newest.write_text(newest.read_text().replace("counter 2", "counter 9"))
@@ -150,8 +162,7 @@ def test_a_wiped_device_goes_by_what_the_cluster_was_told(device):
 
 def test_with_all_copies_lost_nothing_is_accepted_until_a_person_says_so(device):
     lose(device, "*")
-    device.cluster.kubectl("annotate", "configmap", "limpet-site", "limpet.dev/floor-",
-                           "-n", f"{device.prefix}-limpet")
+    silence_the_parent(device)
     for _ in range(2):
         result = device.limpet.run("sync")
         assert result.code == 2 and "limpet trust reset" in result.err
