@@ -17,7 +17,8 @@ from support.limits import limit
 from support.siterepo import make_key, write_allowed_signers
 from support.sshkeys import (SecurityKey, number, put, ssh_keygen, sshsig, strings,
                              text_of, with_signature)
-from support.told import nothing_changes, refusal, source, wait_applied, wait_refused
+from support.told import (judged, nothing_changes, refusal, source, wait_applied,
+                          wait_refused)
 from support.waiting import wait_until
 from test_keys import EDDSA, Home
 
@@ -263,8 +264,10 @@ def test_more_commits_than_trust_commits_are_too_large(device, filter_allowed):
     site.remote.allow_filter(filter_allowed)
     trust(site, commits=20, history="tip")
     with nothing_changes(site, good(site, "2")):
-        refused(site, signed_on(site, line_on(site, 21)), "too-large", "20 commits", site.second)
-    accepted(site, signed_on(site, line_on(site, 19), "3"))
+        tip = signed_on(site, line_on(site, 20), "3")
+        refused(site, tip, "too-large", "20 commits", site.second)
+    trust(site, commits=21)
+    accepted(site, tip)
     take_up(site)
     publish(site, "honest")
 
@@ -491,18 +494,19 @@ def test_no_refused_tip_is_fetched_again_whatever_it_was_refused_as(ecdsa):
             "too-large": long}
     twin = site.repo.commit_raw(mirrored(data))
     with nothing_changes(site, good(site, "2")):
+        accepted_before = judged(site, "accepted")
         site.limpet.start()
-        site.limpet.wait_status(lambda s: source(s)["verdicts"]["accepted"] == 1, "the twin")
+        wait_until(lambda: judged(site, "accepted") > accepted_before, "the twin")
         quiet(site)
         assert refusal(site.limpet.status(), twin) is None
         for verdict, tip in tips.items():
             serve(site, tip)
             assert wait_refused(site, tip)["verdict"] == verdict
             quiet(site)
-            assert source(site.limpet.status())["verdicts"][verdict] == 1
+            assert judged(site, verdict) == 1
         site.limpet.stop()
         site.limpet.start()
         site.limpet.wait_status(lambda s: source(s)["traffic"]["polls"] >= 2, "two polls")
-        assert source(site.limpet.status())["verdicts"]["too-large"] == 0
+        assert judged(site, "too-large") == 1
     site.repo.reset(site.second)
     wait_applied(site, site.repo.publish(good(site, "honest")))

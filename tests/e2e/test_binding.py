@@ -7,7 +7,8 @@ import pytest
 
 from support.attack import (REPO_ID, accepted, begin, good, limpet_yaml, publish, refused, serve,
                             trust)
-from support.told import nothing_changes, refusal, source, wait_applied, wait_refused
+from support.told import (judged, nothing_changes, refusal, source, wait_applied,
+                          wait_refused)
 
 OTHER_ID = "00112233445566778899aabbccddeeff"
 PAST, FUTURE = "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
@@ -180,11 +181,11 @@ def test_the_sequence_is_remembered_across_a_restart(counted):
         second = site.repo.publish(good(site, "evil", sequence=7), "Another seventh")
         site.limpet.start()
         assert wait_refused(site, second)["verdict"] == "equivocation"
-        assert source(site.limpet.status())["verdicts"]["equivocation"] == 1
+        assert judged(site, "equivocation") == 1
         site.limpet.stop()
         site.limpet.start()
         site.limpet.wait_status(lambda s: source(s)["traffic"]["polls"] >= 2, "two polls")
-        assert source(site.limpet.status())["verdicts"]["equivocation"] == 1
+        assert judged(site, "equivocation") == 1
         site.repo.reset(site.second)
         lower = site.repo.publish(good(site, "evil", sequence=6), "A second sixth")
         assert wait_refused(site, lower)["verdict"] == "rollback"

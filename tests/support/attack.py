@@ -8,7 +8,7 @@ import subprocess
 
 from support.sitefiles import small_site
 from support.sshkeys import header, with_signature
-from support.told import is_applied, refusal, source
+from support.told import is_applied, judged, refusal, source
 
 REPO_ID = "6f1c0a52b3d94e7f8a1b2c3d4e5f6071"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -61,7 +61,8 @@ def begin(site, **binding):
 
 def refused(site, commit, verdict, *words):
     """One sync refuses the tip by that name, in what is said, logged and stored, with all words
-    in the reason and a way out; what is told of it."""
+    in the reason and a way out, and counts that; what is told of it."""
+    before = judged(site, verdict)
     result = site.limpet.run("sync")
     assert result.code == 1, (result.code, result.err)
     logged = next((line for line in result.err.splitlines() if "event=refused" in line), "")
@@ -72,7 +73,7 @@ def refused(site, commit, verdict, *words):
     assert told and told["verdict"] == verdict and told["tip"], told
     for word in words:
         assert word in told["reason"], (word, told["reason"])
-    assert status["health"] == "degraded"
+    assert status["health"] == "degraded" and judged(site, verdict) == before + 1
     assert any(f"refused: {verdict}: " in reason for reason in status["reasons"])
     return told
 

@@ -26,6 +26,11 @@ def refusal(status, commit):
     return next((r for r in source(status)["refused"] if r["commit"] == commit), None)
 
 
+def judged(site, verdict):
+    """How many tips had this verdict so far, however the device was asked and restarted."""
+    return source(site.limpet.status())["verdicts"][verdict]
+
+
 def wait_applied(site, commit, timeout=30.0):
     """Waits until the commit is applied; returns the status."""
     return site.limpet.wait_status(lambda status: is_applied(status, commit),
