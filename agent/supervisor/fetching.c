@@ -178,6 +178,25 @@ static enum lp_code take_result(struct source_run *run, struct wire_reader *fram
 	return LP_OK;
 }
 
+/*
+ * There is nothing to judge, and no tip to remember, where a branch points at no commit, or a
+ * repository has other ids. The error begins with the verdict's name, and that is counted.
+ */
+static void count_verdict(struct source_run *run, const char *text)
+{
+	const char *colon = strstr(text, ": ");
+	char name[LP_VERDICT_TEXT];
+	enum verdict verdict;
+	struct err err = {0};
+
+	if (!colon || colon - text >= (int)sizeof(name))
+		return;
+	snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
+	if (lp_verdict_parse(name, &verdict) && verdict != VERDICT_ACCEPTED &&
+	    lp_verdict_add(run->super->db, run->config->name, name, &err) != LP_OK)
+		lp_store_failed(run, "count the verdict", &err);
+}
+
 static enum lp_code take_error(struct source_run *run, struct wire_reader *frame, struct err *err)
 {
 	char text[LP_ERR_MAX];
@@ -188,6 +207,7 @@ static enum lp_code take_error(struct source_run *run, struct wire_reader *frame
 	LP_TRY(lp_wire_done(frame, "fetch error", err));
 	(void)code;
 	lp_link_end(&run->fetch);
+	count_verdict(run, text);
 	failed(run, text, retry_after_ms);
 	return LP_OK;
 }

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from support.attack import (P256_ORDER, accepted, begin, good, not_judged, publish, re_signed,
+from support.attack import (P256_ORDER, accepted, begin, good, not_fetched, publish, re_signed,
                             refused, serve, signed, take_up, taken_apart, trust, with_header)
 from support.gitserver import git_environment
 from support.limits import limit
@@ -457,9 +457,18 @@ def test_a_repository_with_sha256_ids_is_refused_by_its_format(device):
         tip = site.remote.git("-c", "user.name=x", "-c", "user.email=x@y", "commit-tree",
                               "-m", "x", tree)
         serve(site, tip)
-        not_judged(site, "unsupported-format", "SHA-256")
+        not_fetched(site, "unsupported-format", "SHA-256")
         shutil.rmtree(real)
         kept.rename(real)
+    honest(site)
+
+
+def test_a_branch_that_points_at_no_commit_is_malformed(device):
+    site = device
+    with nothing_changes(site, good(site, "2")):
+        site.remote.set_branch(site.branch, site.repo.git("rev-parse", "HEAD^{tree}"))
+        not_fetched(site, "malformed", "no commit")
+        site.remote.set_branch(site.branch, site.second)
     honest(site)
 
 

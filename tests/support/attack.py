@@ -78,12 +78,15 @@ def refused(site, commit, verdict, *words):
     return told
 
 
-def not_judged(site, *words):
-    """One sync cannot even look at the tip, and says why with all words: exit code 2."""
+def not_fetched(site, verdict, *words):
+    """One sync cannot even look at the tip, says why with the verdict's name and all words, and
+    counts that: exit code 2."""
+    before = judged(site, verdict)
     result = site.limpet.run("sync")
     assert result.code == 2, (result.code, result.err)
-    for word in words:
+    for word in (f"{verdict}: ", *words):
         assert word in result.err and word in source(site.limpet.status())["error"], result.err
+    assert judged(site, verdict) == before + 1
 
 
 def serve(site, commit):
