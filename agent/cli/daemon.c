@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/cli/daemon.h"
 
-#include "store/db.h"
+#include "platform/clock.h"
+#include "store/clock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -172,4 +173,30 @@ enum lp_code lp_cli_own_store(const struct config *config, int *ret_lock, struct
 		return err->code;
 	LP_TRY(lp_path_join(path, config->state_dir, "limpet.db", err));
 	return lp_db_open(path, LP_DB_WRITE, ret, err);
+}
+
+/* The floor in what the daemon says of itself; 0 when none answers. */
+static int64_t daemons_floor(const struct config *config)
+{
+	LP_AUTO(lp_json_freep) struct json *answer = NULL;
+	struct err err = {0};
+	int64_t floor_s = 0;
+
+	if (lp_daemon_ask(config, "status", NULL, &answer, &err) != LP_OK)
+		return 0;
+	const struct jval *status = lp_json_get(lp_json_root(answer), "status");
+	const char *floor = lp_json_text(lp_json_get(status, "clock"), "floor");
+	return lp_time_parse(floor, &floor_s) ? floor_s : 0;
+}
+
+void lp_cli_learn_time(const struct config *config)
+{
+	LP_AUTO(lp_db_close) struct db *db = NULL;
+	struct err err = {0};
+	int64_t floor_s = daemons_floor(config);
+
+	if (!floor_s && lp_cli_store(config, &db, &err) == LP_OK &&
+	    lp_clock_floor(db, &floor_s, &err) != LP_OK)
+		floor_s = 0;
+	lp_wall_floor(floor_s);
 }

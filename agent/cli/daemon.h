@@ -36,4 +36,10 @@ LP_CHECKED enum lp_code lp_cli_store(const struct config *config, struct db **re
  */
 LP_CHECKED enum lp_code lp_cli_own_store(const struct config *config, int *ret_lock,
 					 struct db **ret, struct err *err);
+
+/*
+ * Raises the floor of lp_wall_s to what this device knows to have passed, by its daemon or its
+ * store; where there is neither, or they may not be asked, the clock stays as it is.
+ */
+void lp_cli_learn_time(const struct config *config);
 #endif

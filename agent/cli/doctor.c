@@ -81,15 +81,19 @@ static void check_kernel(struct findings *f)
 
 static void check_clock(struct findings *f)
 {
+	static const char *const mend =
+		"let the device synchronise its time (systemd-timesyncd, chrony)";
 	char now[LP_TIME_TEXT];
 
+	lp_cli_learn_time(&config);
 	lp_time_text(lp_wall_s(), now);
 	if (lp_wall_is_floor())
-		tell(f, ADVICE, "clock",
-		     "let the device synchronise its time (systemd-timesyncd, chrony)",
-		     "the clock is before limpet was built; %s is taken for now", now);
+		tell(f, ADVICE, "clock", mend,
+		     "the clock is behind what is known to have passed; %s is taken for now", now);
+	else if (!lp_wall_synced())
+		tell(f, ADVICE, "clock", mend, "%s, but nobody keeps it right", now);
 	else
-		tell(f, GOOD, "clock", NULL, "%s", now);
+		tell(f, GOOD, "clock", NULL, "%s, synchronised", now);
 }
 
 static void check_config(struct findings *f)
