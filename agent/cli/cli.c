@@ -246,12 +246,17 @@ int lp_cli_finish(int exit)
 	return exit;
 }
 
+void lp_cli_answered(void)
+{
+	owed.answered = true;
+}
+
 int lp_cli_json(const struct jval *v)
 {
 	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(JSON_OUT_MAX);
 	struct err err = {0};
 
-	owed.answered = true;
+	lp_cli_answered();
 	if (lp_json_write_pretty(v, &text, &err) != LP_OK)
 		return lp_cli_fail(&err);
 	if (fwrite(lp_buf_text(&text), 1, text.len, stdout) != text.len || fputc('\n', stdout) < 0)

@@ -80,6 +80,9 @@ void lp_cli_lines(const char *text);
 /* Prints v as JSON with a newline to stdout; CLI_OK, or CLI_ERROR when stdout is gone. */
 int lp_cli_json(const struct jval *v);
 
+/* A subcommand that was asked for JSON has printed some by itself: lp_cli_finish adds none. */
+void lp_cli_answered(void);
+
 /* The nearest of names (ended by NULL) to a mistyped word, or NULL when none is near. */
 const char *lp_cli_nearest(const char *word, const char *const *names);
 

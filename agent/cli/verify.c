@@ -73,6 +73,7 @@ static void use_config(struct verification *v)
 	const struct config *config = v->config;
 	const struct trust_config *trust = &config->sources[0].trust;
 
+	lp_cli_learn_time(config);
 	v->policy.rsa_bits = (unsigned)trust->rsa_bits;
 	v->policy.floor_s = lp_wall_s();
 	v->binding_policy = (struct binding_policy){
@@ -269,6 +270,7 @@ static enum lp_code print_json(const struct verification *v, struct err *err)
 		return lp_json_full(doc, "the verdict", err);
 	LP_TRY(lp_json_write(obj, &out, err));
 	puts(lp_buf_text(&out));
+	lp_cli_answered();
 	return LP_OK;
 }
 

@@ -13,8 +13,8 @@
 
 static void tell_certificate(const char *text)
 {
-	lp_log(LOG_LEVEL_WARN, "certificate-dates", "server", "kubernetes", "told", text,
-	       "way-out", "synchronise the clock", NULL);
+	lp_log(LOG_LEVEL_WARN, "certificate-dates", "server", "kubernetes", "told", text, "way-out",
+	       "synchronise the clock", NULL);
 }
 
 static enum lp_code make(const struct kubeconfig *config, struct http **ret, struct err *err)

@@ -27,7 +27,7 @@ struct cluster_setup {
 	char ns[LP_NAME_MAX];      /* of the ApplySet parents; "limpet-system" */
 	unsigned concurrency;      /* steps at once; 1 to LP_CONCURRENCY_MAX */
 	int64_t request_ms;        /* the longest that one request may take */
-	int64_t floor_s; /* Unix seconds that have passed for certain: for certificates */
+	int64_t floor_s;           /* Unix seconds that have passed for certain: for certificates */
 };
 
 enum step_kind {

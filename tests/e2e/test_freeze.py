@@ -210,6 +210,33 @@ def test_a_boot_in_1970_knows_what_time_it_was(device, clock):
     wait_applied(site, site.repo.publish(good(site, "2", sequence=2), "Version 2"))
 
 
+@pytest.mark.parametrize("daemon", [True, False], ids=["daemon", "store"])
+def test_verify_and_doctor_know_what_time_it_was_too(device, clock, daemon):
+    site = device
+    running(site)
+    clock.set(3, synced=True)
+    assert check_clock(site, clock).endswith("synchronised")
+    polls = source(site.limpet.status())["traffic"]["polls"]
+    site.limpet.wait_status(lambda s: source(s)["traffic"]["polls"] > polls + 1, "polls")
+    if not daemon:
+        assert site.limpet.stop() == 0
+    clock.set_1970()
+    assert "is behind what is known to have passed" in check_clock(site, clock)
+    site.repo.write(good(site, "2", sequence=2, expires=in_days(2)))
+    site.repo.commit("Too late")
+    verdict = site.limpet.json("verify", "--repo", str(site.repo.root), "HEAD", env=clock.env)
+    assert verdict["reason"] == "expired"
+    clock.set(0)
+    assert "is behind" in check_clock(site, clock)
+    clock.set(4)
+    assert "nobody keeps it right" in check_clock(site, clock)
+
+
+def check_clock(site, clock):
+    told = site.limpet.json("doctor", env=clock.env)["checks"]
+    return next(check["text"] for check in told if check["check"] == "clock")
+
+
 def test_a_commit_that_was_accepted_tells_a_device_without_a_clock_the_time(device, clock):
     site = device
     clock.set_1970()
