@@ -32,6 +32,7 @@ class Report:
     last_kib: int = 0                               # the sum when last seen
     median_kib: int = 0                             # of all samples
     peak_parts: dict = field(default_factory=dict)  # "PID command line" -> its part of the peak
+    highest: dict = field(default_factory=dict)     # "PID command line" -> its own highest Pss
     high_water: dict = field(default_factory=dict)  # "PID command line" -> VmHWM
 
     def __str__(self):
@@ -110,8 +111,9 @@ class Sampler:
         report.samples += 1
         report.last_kib = total
         self._sums.append(total)
-        for pid in parts:
+        for pid, part in parts.items():
             name, high_water = _name(pid), _high_water(pid)
+            report.highest[name] = max(report.highest.get(name, 0), part)
             if high_water > 0 and " kill -STOP " not in name:     # the shell that held it
                 report.high_water[name] = max(report.high_water.get(name, 0), high_water)
         if total > report.peak_kib:
