@@ -10,16 +10,6 @@
 
 #define ARENA_BYTES (16u * LP_MIB)
 
-/* What the primary key says about one thing: itself, a user id, or a subkey. */
-struct statements {
-	bool has;                    /* there is one that counts */
-	struct pgp_signature newest; /* of those */
-	int64_t doubtful_s;          /* the newest that cannot be checked; 0: none */
-	char doubt[LP_PGP_REASON_TEXT];
-	bool is_revoked;
-	int64_t revoked_s; /* the newest revocation */
-};
-
 /* A file under evaluation. */
 struct certs {
 	struct slice rest; /* packets not taken yet */
@@ -28,8 +18,8 @@ struct certs {
 	struct pgp_import *out;
 	size_t room;                  /* in out->list */
 	struct pgp_imported *primary; /* of the certificate at hand; NULL: its key is not read */
-	struct statements direct;     /* about the primary key itself */
-	struct statements uid;        /* the newest user id's */
+	struct pgp_statements direct; /* about the primary key itself */
+	struct pgp_statements uid;    /* the newest user id's */
 	bool binds;                   /* whether it vouches for its subkeys */
 	const char *label;
 	bool has_primary_uid;
@@ -55,157 +45,39 @@ static void refuse(struct pgp_imported *k, const char *fmt, ...)
 	lp_trim_cut(k->reason);
 }
 
-/* A key as signatures over it have it: 0x99, two bytes of length, the body. */
-static size_t put_key(const struct pgp_key *key, uint8_t head[3], struct slice to[2])
+static enum lp_code take_packet(struct certs *c, struct pgp_packet *ret)
 {
-	head[0] = 0x99;
-	head[1] = (uint8_t)(key->body.len >> 8);
-	head[2] = (uint8_t)key->body.len;
-	to[0] = (struct slice){head, 3};
-	to[1] = key->body;
-	return 2;
-}
-
-/* What a statement is about. */
-struct subject {
-	const struct pgp_key *primary, *subkey; /* subkey may be NULL */
-	const struct slice *uid;                /* may be NULL */
-	unsigned uid_tag;
-};
-
-static bool is_made(const struct pgp_signature *s, const struct pgp_key *by,
-		    const struct subject *about)
-{
-	uint8_t heads[2][3], uid_head[5];
-	struct slice data[6];
-	size_t n = put_key(about->primary, heads[0], data);
-
-	if (about->subkey)
-		n += put_key(about->subkey, heads[1], data + n);
-	if (about->uid) {
-		size_t len = about->uid->len;
-		uid_head[0] = about->uid_tag == PGP_USER_ID ? 0xb4 : 0xd1;
-		for (int i = 0; i < 4; i++)
-			uid_head[1 + i] = (uint8_t)(len >> (24 - 8 * i));
-		data[n++] = (struct slice){uid_head, sizeof(uid_head)};
-		data[n++] = *about->uid;
-	}
-	return lp_pgp_verify(s, by, data, n);
-}
-
-/* Why a statement that says it is the primary key's cannot be checked; NULL when it can. */
-static const char *doubt_about(const struct pgp_signature *s)
-{
-	if (s->hash_id == 1)
-		return "is over MD5, which anybody can forge";
-	if (s->hash_id == 2)
-		return "is over SHA-1, which can be forged";
-	if (!s->has_hash)
-		return "is over a hash that is not read (SHA-256, SHA-384 and SHA-512 are)";
-	if (s->unknown)
-		return "has a part that must be understood, and is not";
-	return NULL;
-}
-
-static void doubt(struct statements *of, int64_t created_s, const char *why)
-{
-	if (created_s < of->doubtful_s)
-		return;
-	of->doubtful_s = created_s;
-	snprintf(of->doubt, sizeof(of->doubt), "%s", why);
-}
-
-/* A revocation counts whenever it may be one: what cannot be checked is taken at its word. */
-static void add_revocation(const struct pgp_signature *s, bool is_read, const struct subject *about,
-			   struct statements *of)
-{
-	if (is_read && s->has_hash && !is_made(s, about->primary, about))
-		return;
-	of->is_revoked = true;
-	if (s->created_s > of->revoked_s)
-		of->revoked_s = s->created_s;
-}
-
-/* A statement of the primary key, or of somebody else's, which says nothing here. */
-static void add_statement(const struct certs *c, const struct pgp_signature *s,
-			  const struct subject *about, struct statements *of)
-{
-	const char *why = doubt_about(s);
-
-	if (why) {
-		doubt(of, s->created_s, why);
-		return;
-	}
-	if (!is_made(s, about->primary, about))
-		return;
-	if (s->created_s > c->now_s)
-		doubt(of, s->created_s, "is dated in the future");
-	else if (s->expires_s && s->expires_s <= c->now_s)
-		doubt(of, s->created_s, "has expired");
-	else if (!of->has || s->created_s >= of->newest.created_s)
-		of->newest = *s, of->has = true;
-}
-
-static bool is_by_other(const struct pgp_signature *s, const struct pgp_key *primary)
-{
-	return (s->has_fingerprint || s->has_key_id) && !lp_pgp_signature_is_by(s, primary);
-}
-
-/* Of a signature of version 3: what it is and who made it. It is never verified. */
-static void read_version_3(struct slice body, struct pgp_signature *s)
-{
-	if (body.len < 15)
-		return;
-	s->type = body.data[2];
-	s->has_key_id = true;
-	memcpy(s->key_id, body.data + 7, sizeof(s->key_id));
-}
-
-/* Takes the signatures that follow a key or a user id. */
-static enum lp_code take_statements(struct certs *c, const struct subject *about,
-				    unsigned first_type, unsigned last_type, unsigned revokes,
-				    struct statements *of)
-{
-	struct pgp_packet packet;
-	struct slice rest = c->rest;
-
-	while (lp_pgp_take_packet(&rest, false, &packet) &&
-	       (packet.tag == PGP_SIGNATURE || packet.tag == PGP_TRUST)) {
-		struct pgp_signature s;
-
-		c->rest = rest;
-		if (++c->taken > LP_PGP_IMPORT_PACKETS)
-			return lp_err_set(c->err, LP_LIMIT,
-					  "more than %u packets; export less: gpg --armor "
-					  "--export-options export-minimal --export WHO",
-					  LP_PGP_IMPORT_PACKETS);
-		if (packet.tag == PGP_TRUST)
-			continue;
-		bool is_read = lp_pgp_signature_read(packet.body, false, &s, c->err) == LP_OK;
-		if (!is_read && s.version == 3)
-			read_version_3(packet.body, &s);
-		if (is_by_other(&s, about->primary))
-			continue;
-		if (s.type == revokes)
-			add_revocation(&s, is_read, about, of);
-		else if (!is_read) /* when it was made cannot be told: it may be the newest */
-			doubt(of, INT64_MAX, "cannot be read");
-		else if (s.type >= first_type && s.type <= last_type)
-			add_statement(c, &s, about, of);
-	}
+	if (!lp_pgp_take_packet(&c->rest, false, ret))
+		return lp_err_set(c->err, LP_REJECTED, "it is not OpenPGP, damaged or cut off");
+	if (++c->taken > LP_PGP_IMPORT_PACKETS)
+		return lp_err_set(c->err, LP_LIMIT,
+				  "more than %u packets; export less: gpg --armor "
+				  "--export-options export-minimal --export WHO",
+				  LP_PGP_IMPORT_PACKETS);
 	return LP_OK;
 }
 
-/* Whether what the newest statement says can be relied on; otherwise *why says why not. */
-static bool is_settled(const struct statements *of, const char *what, char why[LP_PGP_REASON_TEXT])
+/* The tag of the packet that comes next; 0: none, or a damaged one. */
+static unsigned next_tag(const struct certs *c)
 {
-	if (of->doubtful_s && (!of->has || of->doubtful_s >= of->newest.created_s))
-		snprintf(why, LP_PGP_REASON_TEXT, "%s %s", what, of->doubt);
-	else if (!of->has)
-		snprintf(why, LP_PGP_REASON_TEXT, "%s is missing, or does not fit", what);
-	else
-		return true;
-	return false;
+	struct slice rest = c->rest;
+	struct pgp_packet packet;
+
+	return lp_pgp_take_packet(&rest, false, &packet) ? packet.tag : 0;
+}
+
+/* Takes the signatures that follow a key or a user id. */
+static enum lp_code take_statements(struct certs *c, const struct pgp_subject *about,
+				    struct pgp_statements *of)
+{
+	struct pgp_packet packet;
+
+	while (next_tag(c) == PGP_SIGNATURE || next_tag(c) == PGP_TRUST) {
+		LP_TRY(take_packet(c, &packet));
+		if (packet.tag == PGP_SIGNATURE)
+			lp_pgp_statements_add(of, packet.body, about, c->now_s);
+	}
+	return LP_OK;
 }
 
 static enum lp_code add_key(struct certs *c, struct slice body, bool is_primary,
@@ -245,7 +117,7 @@ static int64_t earlier(int64_t a_s, int64_t b_s)
 	return !a_s || (b_s && b_s < a_s) ? b_s : a_s;
 }
 
-static int64_t key_expiry(const struct statements *of, const struct pgp_key *key)
+static int64_t key_expiry(const struct pgp_statements *of, const struct pgp_key *key)
 {
 	return of->has && of->newest.key_expires_s ? key->created_s + of->newest.key_expires_s : 0;
 }
@@ -277,7 +149,7 @@ static bool is_sound(struct certs *c, struct pgp_imported *k)
 	else if (!is_fit(k))
 		return false;
 	else if (c->direct.doubtful_s &&
-		 !is_settled(&c->direct, "its newest signature over itself", why))
+		 !lp_pgp_statements_settled(&c->direct, "its newest signature over itself", why))
 		refuse(k, "%s", why);
 	else if (!c->uid.has)
 		refuse(k, "%s", *c->uid_reason ? c->uid_reason : "it has no user id");
@@ -286,20 +158,24 @@ static bool is_sound(struct certs *c, struct pgp_imported *k)
 	return false;
 }
 
+static bool denies_signing(const struct pgp_statements *of)
+{
+	return of->newest.has_flags && !(of->newest.flags & PGP_FLAG_SIGN);
+}
+
 /* The end of a certificate's user ids: what came of the primary key. */
 static void settle_primary(struct certs *c)
 {
 	struct pgp_imported *k = c->primary;
-	const struct statements *says = c->uid.newest.has_flags ? &c->uid : &c->direct;
 
 	k->label = c->label ? c->label : "";
 	k->expires_s = earlier(key_expiry(&c->uid, &k->key), key_expiry(&c->direct, &k->key));
 	c->binds = is_sound(c, k);
 	if (!c->binds)
 		return;
-	if (!says->newest.has_flags)
+	if (!c->uid.newest.has_flags && !c->direct.newest.has_flags)
 		refuse(k, "it does not say what it is for");
-	else if (!(says->newest.flags & PGP_FLAG_SIGN))
+	else if (denies_signing(&c->uid) || denies_signing(&c->direct))
 		refuse(k, "it is not for signing");
 	else
 		k->is_taken = true;
@@ -320,16 +196,15 @@ static enum lp_code copy_label(struct certs *c, struct slice body)
 
 static enum lp_code take_user_id(struct certs *c, const struct pgp_packet *packet)
 {
-	const struct subject about = {
+	const struct pgp_subject about = {
 		.primary = &c->primary->key, .uid = &packet->body, .uid_tag = packet->tag};
-	struct statements of = {0};
+	struct pgp_statements of = {0};
 	char why[LP_PGP_REASON_TEXT];
 
-	LP_TRY(take_statements(c, &about, PGP_OVER_USER_ID, PGP_OVER_USER_ID_LAST,
-			       PGP_REVOKES_USER_ID, &of));
+	LP_TRY(take_statements(c, &about, &of));
 	if (packet->tag != PGP_USER_ID)
 		return LP_OK;
-	if (!is_settled(&of, "the newest signature over its user id", why)) {
+	if (!lp_pgp_statements_settled(&of, "the newest signature over its user id", why)) {
 		snprintf(c->uid_reason, sizeof(c->uid_reason), "%s", why);
 		return LP_OK;
 	}
@@ -345,39 +220,8 @@ static enum lp_code take_user_id(struct certs *c, const struct pgp_packet *packe
 	return copy_label(c, packet->body);
 }
 
-/* Whether a signing subkey says itself that it belongs to the primary key. */
-static bool has_back_signature(const struct certs *c, const struct pgp_signature *binding,
-			       const struct subject *about, struct pgp_imported *k)
-{
-	struct pgp_signature back;
-	struct err ignored;
-
-	if (!binding->embedded.len) {
-		refuse(k, "it has no back-signature over its primary key");
-		return false;
-	}
-	if (lp_pgp_signature_read(binding->embedded, false, &back, &ignored) != LP_OK ||
-	    back.type != PGP_BACK_SIGNATURE) {
-		refuse(k, "its back-signature is malformed");
-		return false;
-	}
-	if (doubt_about(&back)) {
-		refuse(k, "its back-signature %s", doubt_about(&back));
-		return false;
-	}
-	if (!is_made(&back, about->subkey, about)) {
-		refuse(k, "its back-signature does not fit");
-		return false;
-	}
-	if (back.created_s > c->now_s || (back.expires_s && back.expires_s <= c->now_s)) {
-		refuse(k, "its back-signature has expired, or is dated in the future");
-		return false;
-	}
-	return true;
-}
-
-static void settle_subkey(const struct certs *c, const struct statements *of,
-			  const struct subject *about, struct pgp_imported *k)
+static void settle_subkey(const struct certs *c, const struct pgp_statements *of,
+			  const struct pgp_subject *about, struct pgp_imported *k)
 {
 	char why[LP_PGP_REASON_TEXT];
 
@@ -386,7 +230,7 @@ static void settle_subkey(const struct certs *c, const struct statements *of,
 	if (of->is_revoked || c->primary->is_revoked) {
 		k->is_revoked = true;
 		refuse(k, of->is_revoked ? "it is revoked" : "its primary key is revoked");
-	} else if (!is_settled(of, "the newest signature that binds it", why)) {
+	} else if (!lp_pgp_statements_settled(of, "the newest signature that binds it", why)) {
 		refuse(k, "%s", why);
 	} else if (!of->newest.has_flags || !(of->newest.flags & PGP_FLAG_SIGN)) {
 		refuse(k, "it is not for signing");
@@ -394,42 +238,21 @@ static void settle_subkey(const struct certs *c, const struct statements *of,
 		return;
 	} else if (!c->binds) {
 		refuse(k, "its primary key does not count: %.100s", c->primary->reason);
-	} else if (is_in_time(c, k) && has_back_signature(c, &of->newest, about, k)) {
-		k->is_taken = true;
+	} else if (is_in_time(c, k)) {
+		k->is_taken = lp_pgp_has_back_signature(of, about, c->now_s, k->reason);
 	}
 }
 
 static enum lp_code take_subkey(struct certs *c, const struct pgp_packet *packet)
 {
 	struct pgp_imported *k;
-	struct statements of = {0};
+	struct pgp_statements of = {0};
 
 	LP_TRY(add_key(c, packet->body, false, &k));
-	const struct subject about = {.primary = &c->primary->key, .subkey = &k->key};
-	LP_TRY(take_statements(c, &about, PGP_BINDS_SUBKEY, PGP_BINDS_SUBKEY, PGP_REVOKES_SUBKEY,
-			       &of));
+	const struct pgp_subject about = {.primary = &c->primary->key, .subkey = &k->key};
+	LP_TRY(take_statements(c, &about, &of));
 	settle_subkey(c, &of, &about, k);
 	return LP_OK;
-}
-
-static enum lp_code take_packet(struct certs *c, struct pgp_packet *ret)
-{
-	if (!lp_pgp_take_packet(&c->rest, false, ret))
-		return lp_err_set(c->err, LP_REJECTED, "it is not OpenPGP, damaged or cut off");
-	if (++c->taken > LP_PGP_IMPORT_PACKETS)
-		return lp_err_set(c->err, LP_LIMIT,
-				  "more than %u packets; export less: gpg --armor "
-				  "--export-options export-minimal --export WHO",
-				  LP_PGP_IMPORT_PACKETS);
-	return LP_OK;
-}
-
-static unsigned next_tag(const struct certs *c)
-{
-	struct slice rest = c->rest;
-	struct pgp_packet packet;
-
-	return lp_pgp_take_packet(&rest, false, &packet) ? packet.tag : 0;
 }
 
 /* User ids, then subkeys, up to the next primary key. */
@@ -462,13 +285,13 @@ static enum lp_code take_certificate(struct certs *c)
 	if (packet.tag != PGP_PUBLIC_KEY)
 		return lp_err_set(c->err, LP_REJECTED,
 				  "a packet of type %u where a public key is expected", packet.tag);
-	c->direct = c->uid = (struct statements){0};
+	c->direct = c->uid = (struct pgp_statements){0};
 	c->label = NULL;
 	c->has_primary_uid = false;
 	c->uid_reason[0] = '\0';
 	LP_TRY(add_key(c, packet.body, true, &c->primary));
-	const struct subject about = {.primary = &c->primary->key};
-	LP_TRY(take_statements(c, &about, PGP_OVER_KEY, PGP_OVER_KEY, PGP_REVOKES_KEY, &c->direct));
+	const struct pgp_subject about = {.primary = &c->primary->key};
+	LP_TRY(take_statements(c, &about, &c->direct));
 	return take_parts(c);
 }
 

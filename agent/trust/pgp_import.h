@@ -9,10 +9,8 @@
  * limits it.
  */
 #include "agent/trust/limits.h"
-#include "agent/trust/pgp_signature.h"
+#include "agent/trust/pgp_statements.h"
 #include "platform/arena.h"
-
-#define LP_PGP_REASON_TEXT 160 /* bytes, with the NUL */
 
 /* One key of a certificate, and what came of it. Slices and texts live in the arena. */
 struct pgp_imported {

@@ -174,6 +174,7 @@ static void a_key_must_say_that_it_is_for_signing(void)
 	check_taken("odd-direct");
 	check_refused("odd-no-flags", "it does not say what it is for");
 	check_refused("odd-not-for-signing", "it is not for signing");
+	check_refused("odd-direct-not-for-signing", "it is not for signing");
 }
 
 static void the_earliest_expiry_counts(void)
