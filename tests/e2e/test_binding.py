@@ -50,6 +50,12 @@ def other_branch(site, audience="[site/munich]", **binding):
     return commit
 
 
+def begin_anew(site, version, **binding):
+    """A commit that does not descend from the accepted one: the branch, begun again."""
+    site.repo.git("checkout", "-q", "--orphan", f"anew-{version}")
+    return site.repo.publish(good(site, version, **binding), "A new beginning")
+
+
 # --- for whom -----------------------------------------------------------------------------------
 
 
@@ -107,6 +113,14 @@ def test_without_binding_another_sites_commit_gets_in(loose):
     assert site.get("ConfigMap", "till-0")["data"]["version"] == "munich"
 
 
+def test_without_binding_a_higher_sequence_gets_in_wherever_it_comes_from(loose):
+    """It says that the branch was begun anew, and nothing says whose branch."""
+    site = loose
+    with nothing_changes(site, good(site, "2")):
+        refused(site, begin_anew(site, "other", repo=None, audience=None), "diverged")
+    accepted(site, begin_anew(site, "numbered", repo=None, audience=None, sequence=1))
+
+
 def test_a_device_that_knows_its_repository_heeds_it_also_when_nothing_is_demanded(loose):
     trust(loose, repo=REPO_ID)
     attack(loose, "wrong-repo", OTHER_ID, repo=OTHER_ID)
@@ -152,12 +166,6 @@ def test_two_revisions_with_one_sequence_are_an_equivocation(counted):
 def test_a_lower_sequence_is_a_rollback_also_when_it_descends(counted):
     attack(counted, "rollback", "its sequence is 5, and 7", sequence=5)
     honest(counted, sequence=8)
-
-
-def begin_anew(site, version, **binding):
-    """A commit that does not descend from the accepted one: the branch, begun again."""
-    site.repo.git("checkout", "-q", "--orphan", f"anew-{version}")
-    return site.repo.publish(good(site, version, **binding), "A new beginning")
 
 
 def test_a_branch_begun_anew_is_accepted_with_a_higher_sequence_and_diverged_without(counted):

@@ -50,14 +50,16 @@ def wait_idle(site, timeout=30.0):
 
 
 def stored_floor(site):
-    """The trust floor as the store has it, and every payload that was ever accepted. Read from a
-    copy: a daemon keeps its own to itself."""
+    """The trust floor as the store has it, every payload that was ever accepted, and the copies
+    beside it. Read from a copy: a daemon keeps its own to itself."""
+    beside = {file.name: file.read_bytes() for file in site.limpet.state_dir.glob("floor-*")}
     with tempfile.TemporaryDirectory() as folder:
         for file in site.limpet.state_dir.glob("limpet.db*"):
             shutil.copy(file, folder)
         with closing(sqlite3.connect(Path(folder) / "limpet.db")) as db:
-            return {table: sorted(db.execute(f"SELECT * FROM {table}"))  # noqa: S608 - two names
-                    for table in ("floor", "accepted_payload")}
+            tables = {table: sorted(db.execute(f"SELECT * FROM {table}"))  # noqa: S608 - two names
+                      for table in ("floor", "accepted_payload")}
+    return {**beside, **tables}
 
 
 def picture(site, files):
