@@ -138,18 +138,29 @@ static bool is_in_time(const struct certs *c, struct pgp_imported *k)
 	return false;
 }
 
+/* By its primary key, or by one that this names: such a key is not here, and believed. */
+static bool is_revoked(const struct certs *c, const struct pgp_statements *of,
+		       struct pgp_imported *k)
+{
+	if (of->is_revoked)
+		refuse(k, "it is revoked");
+	else if (of->is_revoked_by_other && c->direct.names_revoker)
+		refuse(k, "it is revoked, by a key that it names for that");
+	else
+		return false;
+	k->is_revoked = true;
+	return true;
+}
+
 /* Whether the primary key's word counts at all, whatever it is for. */
 static bool is_sound(struct certs *c, struct pgp_imported *k)
 {
 	char why[LP_PGP_REASON_TEXT];
 
-	k->is_revoked = c->direct.is_revoked;
-	if (k->is_revoked)
-		refuse(k, "it is revoked");
-	else if (!is_fit(k))
+	if (is_revoked(c, &c->direct, k) || !is_fit(k))
 		return false;
-	else if (c->direct.doubtful_s &&
-		 !lp_pgp_statements_settled(&c->direct, "its newest signature over itself", why))
+	if (c->direct.doubtful_s &&
+	    !lp_pgp_statements_settled(&c->direct, "its newest signature over itself", why))
 		refuse(k, "%s", why);
 	else if (!c->uid.has)
 		refuse(k, "%s", *c->uid_reason ? c->uid_reason : "it has no user id");
@@ -227,9 +238,11 @@ static void settle_subkey(const struct certs *c, const struct pgp_statements *of
 
 	k->label = c->primary->label;
 	k->expires_s = earlier(c->primary->expires_s, key_expiry(of, &k->key));
-	if (of->is_revoked || c->primary->is_revoked) {
+	if (is_revoked(c, of, k))
+		return;
+	if (c->primary->is_revoked) {
 		k->is_revoked = true;
-		refuse(k, of->is_revoked ? "it is revoked" : "its primary key is revoked");
+		refuse(k, "its primary key is revoked");
 	} else if (!lp_pgp_statements_settled(of, "the newest signature that binds it", why)) {
 		refuse(k, "%s", why);
 	} else if (!of->newest.has_flags || !(of->newest.flags & PGP_FLAG_SIGN)) {

@@ -10,6 +10,7 @@ enum {
 	CREATED = 2,
 	EXPIRES = 3,
 	KEY_EXPIRES = 9,
+	REVOKER = 12,
 	ISSUER = 16,
 	PRIMARY_UID = 25,
 	FLAGS = 27,
@@ -23,10 +24,11 @@ static bool is_known(unsigned type)
 	static const uint8_t known[] = {
 		CREATED,     EXPIRES,
 		KEY_EXPIRES, 11, /* preferred ciphers */
-		ISSUER,      21, /* preferred hashes */
-		22,              /* preferred compression */
-		23,              /* preferences of key servers */
-		24,              /* preferred key server */
+		REVOKER,     ISSUER,
+		21, /* preferred hashes */
+		22, /* preferred compression */
+		23, /* preferences of key servers */
+		24, /* preferred key server */
 		PRIMARY_UID, FLAGS,
 		28, /* the signer's user id */
 		29, /* reason of a revocation */
@@ -111,6 +113,9 @@ static bool read_hashed(const struct pgp_subpacket *sub, struct pgp_signature *s
 		return !s->expires_s && read_u32(sub, &s->expires_s);
 	case KEY_EXPIRES:
 		return !s->key_expires_s && read_u32(sub, &s->key_expires_s);
+	case REVOKER:
+		s->names_revoker = true;
+		return true;
 	case ISSUER:
 		return read_issuer(sub, s);
 	case PRIMARY_UID:

@@ -43,7 +43,8 @@ struct pgp_signature {
 	bool has_flags;
 	unsigned flags; /* the first byte of them */
 	bool is_primary_uid;
-	unsigned unknown; /* a critical subpacket of this type, which we do not know; 0: none */
+	bool names_revoker; /* another key, which may revoke this one */
+	unsigned unknown;   /* a critical subpacket of this type, which we do not know; 0: none */
 
 	/* of the hashed ones, or of those that are not: who made it, and a back-signature */
 	bool has_fingerprint, has_key_id;

@@ -97,6 +97,7 @@ static void add_statement(const struct pgp_signature *s, const struct pgp_subjec
 	}
 	if (!is_made(s, about->primary, about))
 		return;
+	of->names_revoker |= s->names_revoker;
 	if (s->created_s > now_s)
 		doubt(of, s->created_s, "is dated in the future");
 	else if (s->expires_s && s->expires_s <= now_s)
@@ -129,9 +130,10 @@ void lp_pgp_statements_add(struct pgp_statements *of, struct slice body,
 	bool is_read = lp_pgp_signature_read(body, false, &s, &ignored) == LP_OK;
 	if (!is_read && s.version == 3)
 		read_version_3(body, &s);
+	bool is_revocation = s.type == revocation_of(about);
 	if (is_by_other(&s, about->primary))
-		return;
-	if (s.type == revocation_of(about))
+		of->is_revoked_by_other |= is_revocation;
+	else if (is_revocation)
 		add_revocation(&s, is_read, about, of);
 	else if (!is_read) /* when it was made cannot be told: it may be the newest */
 		doubt(of, INT64_MAX, "cannot be read");

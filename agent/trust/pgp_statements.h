@@ -25,12 +25,15 @@ struct pgp_statements {
 	int64_t doubtful_s;          /* the newest that cannot be checked; 0: none */
 	char doubt[LP_PGP_REASON_TEXT];
 	bool is_revoked;
-	int64_t revoked_s; /* the newest revocation */
+	int64_t revoked_s;        /* the newest revocation */
+	bool is_revoked_by_other; /* or so it is said: never checked */
+	bool names_revoker;       /* one statement that fits names such another key */
 };
 
 /*
  * Adds the body of a signature packet that follows its subject in a certificate, as of now_s
- * (Unix seconds). One that says it is by another key, or fits nothing, is passed over.
+ * (Unix seconds). One that says it is by another key, or fits nothing, is passed over, but for
+ * a revocation by another key.
  */
 void lp_pgp_statements_add(struct pgp_statements *of, struct slice body,
 			   const struct pgp_subject *about, int64_t now_s);

@@ -247,6 +247,21 @@ def test_a_revoked_key_is_refused_and_the_line_it_has_is_told(home):
     assert home.limpet(commit)["reason"] == "unknown-signer"
 
 
+def test_a_key_that_its_revoker_revoked_is_refused_as_by_gpg(home):
+    revoker = home.make("revoker", EDDSA)
+    home.make("ann", f"{EDDSA}\nRevoker: 22:{revoker}")
+    commit = home.commit("ann")
+    _, keys = home.limpet_import("ann")
+    assert keys[0]["taken"] and home.git_accepts(commit)
+    revocation = home.gpg("--no-batch", "--command-fd", "0", "--desig-revoke", "ann@example.com",
+                          input=b"y\n0\n\ny\n")
+    home.gpg("--import", input=revocation)
+    assert not home.git_accepts(commit)
+    done, keys = home.limpet_import("ann")
+    assert done.returncode == 1
+    assert keys[0]["reason"] == "it is revoked, by a key that it names for that"
+
+
 def test_a_revoked_subkey_is_refused_and_its_sister_taken(home):
     print_ = home.make("ann", KEYS["ed25519-sub"][0])
     home.gpg("--quick-add-key", print_, "ed25519", "sign")

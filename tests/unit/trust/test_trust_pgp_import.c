@@ -193,11 +193,18 @@ static void a_revocation_counts_even_when_it_cannot_be_checked(void)
 	check_refused("odd-revoked", "it is revoked");
 	check_refused("odd-revoked-sha1", "it is revoked");
 	check_refused("odd-revocation-cut", "it is revoked");
-	check_taken("odd-revoked-by-other");
 	check_taken("odd-revocation-damaged");
 	check_refused("odd-sub-of-revoked", "its primary key is revoked");
 	CHECK(import.list[1].is_revoked);
 	check_refused("odd-sub-revoked", "it is revoked");
+}
+
+static void a_revocation_by_another_key_counts_when_it_is_named_for_that(void)
+{
+	check_taken("odd-revoked-by-other");
+	check_taken("odd-revoker");
+	check_refused("odd-revoked-by-revoker", "it is revoked, by a key that it names for that");
+	CHECK(import.list[0].is_revoked);
 }
 
 static void a_signing_subkey_needs_its_back_signature(void)
@@ -362,6 +369,7 @@ int main(void)
 	TEST(a_key_must_say_that_it_is_for_signing);
 	TEST(the_earliest_expiry_counts);
 	TEST(a_revocation_counts_even_when_it_cannot_be_checked);
+	TEST(a_revocation_by_another_key_counts_when_it_is_named_for_that);
 	TEST(a_signing_subkey_needs_its_back_signature);
 	TEST(a_subkey_must_be_bound_for_signing);
 	TEST(packets_that_say_nothing_are_passed_over);
