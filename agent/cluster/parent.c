@@ -52,6 +52,21 @@ static enum lp_code parent_path(struct job *job, struct err *err)
 			   lp_applyset_parent(job->step.source, text), url, err);
 }
 
+void lp_parent_ask(struct job *job, void (*then)(struct job *job))
+{
+	struct err err;
+
+	if (parent_path(job, &err) != LP_OK) {
+		lp_job_error(job, &err);
+		return;
+	}
+	lp_job_send(job,
+		    &(struct job_request){.method = "GET",
+					  .accept = LP_ACCEPT_METADATA,
+					  .max_bytes = LP_ANSWER_BYTES},
+		    then);
+}
+
 static void done(struct job *job, enum outcome outcome)
 {
 	job->cluster->set_used = true;
@@ -126,11 +141,28 @@ static void write_parent(struct job *job)
 		lp_job_send(job, APPLY, first_written);
 }
 
+bool lp_parent_take(struct job *job, struct metadata *ret)
+{
+	char id[LP_APPLYSET_ID_MAX];
+	struct err err;
+
+	if (!lp_job_ok(job)) {
+		lp_job_refused(job);
+		return false;
+	}
+	lp_applyset_source_id(job->step.source, job->cluster->setup.ns, id);
+	if (lp_metadata_read(LP_SLICE_OF(&job->answer), ret, &err) != LP_OK ||
+	    lp_applyset_check(ret, id, &err) != LP_OK) {
+		lp_job_error(job, &err);
+		return false;
+	}
+	return true;
+}
+
 /* The parent as it is, or a 404. */
 static void found(struct job *job)
 {
 	struct cluster *cluster = job->cluster;
-	char id[LP_APPLYSET_ID_MAX];
 	struct metadata parent;
 	struct err err;
 
@@ -138,14 +170,9 @@ static void found(struct job *job)
 		write_parent(job);
 		return;
 	}
-	if (!lp_job_ok(job)) {
-		lp_job_refused(job);
+	if (!lp_parent_take(job, &parent))
 		return;
-	}
-	lp_applyset_source_id(job->step.source, cluster->setup.ns, id);
-	if (lp_metadata_read(LP_SLICE_OF(&job->answer), &parent, &err) != LP_OK ||
-	    lp_applyset_check(&parent, id, &err) != LP_OK ||
-	    lp_applyset_add_parent(&cluster->set, &parent, &err) != LP_OK) {
+	if (lp_applyset_add_parent(&cluster->set, &parent, &err) != LP_OK) {
 		lp_job_error(job, &err);
 		return;
 	}
@@ -177,39 +204,21 @@ void lp_parent_begin(struct job *job)
 		return;
 	}
 	memset(cluster->parent_says, 0, sizeof(cluster->parent_says));
-	if (parent_path(job, &err) != LP_OK) {
-		lp_job_error(job, &err);
-		return;
-	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "GET",
-					  .accept = LP_ACCEPT_METADATA,
-					  .max_bytes = LP_ANSWER_BYTES},
-		    found);
+	lp_parent_ask(job, found);
 }
 
 /* --- the floor --- */
 
 static void looked(struct job *job)
 {
-	char id[LP_APPLYSET_ID_MAX];
 	struct metadata parent;
-	struct err err;
 
 	if (job->status == 404) {
 		lp_job_done(job, OUTCOME_GONE);
 		return;
 	}
-	if (!lp_job_ok(job)) {
-		lp_job_refused(job);
+	if (!lp_parent_take(job, &parent))
 		return;
-	}
-	lp_applyset_source_id(job->step.source, job->cluster->setup.ns, id);
-	if (lp_metadata_read(LP_SLICE_OF(&job->answer), &parent, &err) != LP_OK ||
-	    lp_applyset_check(&parent, id, &err) != LP_OK) {
-		lp_job_error(job, &err);
-		return;
-	}
 	struct slice floor = lp_skim_raw(lp_metadata_annotation(&parent, LP_APPLYSET_FLOOR));
 	if (floor.len < LP_APPLYSET_FLOOR_TEXT)
 		snprintf(job->event.message, sizeof(job->event.message), "%.*s", (int)floor.len,
@@ -219,15 +228,5 @@ static void looked(struct job *job)
 
 void lp_look_begin(struct job *job)
 {
-	struct err err;
-
-	if (parent_path(job, &err) != LP_OK) {
-		lp_job_error(job, &err);
-		return;
-	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "GET",
-					  .accept = LP_ACCEPT_METADATA,
-					  .max_bytes = LP_ANSWER_BYTES},
-		    looked);
+	lp_parent_ask(job, looked);
 }

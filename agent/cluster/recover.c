@@ -161,7 +161,6 @@ static void next_kind(struct job *job)
 
 static void parent_found(struct job *job)
 {
-	char id[LP_APPLYSET_ID_MAX];
 	struct metadata parent;
 	struct err err;
 
@@ -169,16 +168,8 @@ static void parent_found(struct job *job)
 		lp_job_done(job, OUTCOME_GONE);
 		return;
 	}
-	if (!lp_job_ok(job)) {
-		lp_job_refused(job);
+	if (!lp_parent_take(job, &parent))
 		return;
-	}
-	lp_applyset_source_id(job->step.source, job->cluster->setup.ns, id);
-	if (lp_metadata_read(LP_SLICE_OF(&job->answer), &parent, &err) != LP_OK ||
-	    lp_applyset_check(&parent, id, &err) != LP_OK) {
-		lp_job_error(job, &err);
-		return;
-	}
 	/* the list outlives the answer in which it came */
 	struct slice kinds = lp_skim_raw(lp_metadata_annotation(&parent, LP_APPLYSET_KINDS));
 	job->body = LP_BUF(LP_ANSWER_BYTES);
@@ -192,24 +183,8 @@ static void parent_found(struct job *job)
 
 void lp_recover_begin(struct job *job)
 {
-	const struct api_kind config_map = {
-		.group = "", .version = "v1", .plural = "configmaps", .namespaced = true};
-	char name[LP_NAME_MAX];
-	struct err err;
-
-	if (!job->cluster->discovered_ms) {
+	if (!job->cluster->discovered_ms)
 		lp_connect_discover(job, lp_recover_begin);
-		return;
-	}
-	if (lp_api_path(&config_map, job->cluster->setup.ns,
-			lp_applyset_parent(job->step.source, name), lp_job_url(job),
-			&err) != LP_OK) {
-		lp_job_error(job, &err);
-		return;
-	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "GET",
-					  .accept = LP_ACCEPT_METADATA,
-					  .max_bytes = LP_ANSWER_BYTES},
-		    parent_found);
+	else
+		lp_parent_ask(job, parent_found);
 }

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_SUPERVISOR_APPLYING_H
+#define LIMPET_AGENT_SUPERVISOR_APPLYING_H
+/*
+ * One apply from the inside, for the three files that drive the cluster role:
+ *
+ *	applying.c	begins and ends it, and hands its events on
+ *	reaching.c	until there is a plan: CONNECT, LOOK, RECOVER
+ *	planning.c	the plan: lp_plan_next says what to send, each event goes to the store
+ */
+#include "agent/supervisor/cluster.h"
+#include "agent/supervisor/ledger.h"
+#include "agent/supervisor/walks.h"
+
+#define LP_AWAY_MS    20000  /* so long a plan waits for the API server before it is put off */
+#define LP_SILENCE_MS 180000 /* a role with steps that says nothing for so long hangs */
+
+enum part { PART_CONNECT, PART_LOOK, PART_RECOVER, PART_PLAN };
+
+struct applying {
+	enum part part;
+	bool asked;       /* a CONNECT, LOOK or RECOVER is under way */
+	bool learning;    /* end before RECOVER */
+	int64_t since_ms; /* CLOCK_BOOTTIME; the API server has been away since, 0: it is not */
+	char away[LP_ERR_MAX];
+	struct kind_list kinds;
+	struct ledger ledger;
+	struct walks walks;
+	struct plan plan;
+	struct timer wake;
+	unsigned found;     /* objects that RECOVER told of */
+	bool recover_again; /* what it told so far was given up */
+	unsigned done;      /* objects, for progress */
+	int64_t told_ms;
+};
+
+/* --- applying.c: how it ends --- */
+
+/* Frees it; the role lives on. No event follows. */
+void lp_applying_clean(struct source_run *run);
+/* Ends it with AWAY: the API server, or the role, is not there; said is why. */
+void lp_applying_away(struct source_run *run, const char *said);
+/* Ends it with AWAY, and the role: the store gave up while doing. */
+void lp_applying_store_failed(struct source_run *run, const char *doing, const struct err *err);
+/* The next try of an apply comes later than the one before it. */
+void lp_applying_back_off(struct source_run *run);
+/* LP_REJECTED: the role is not to be believed in anything. */
+enum lp_code lp_applying_not_asked(const struct event *event, struct err *err);
+
+/* --- reaching.c: ends with LEARNED, AWAY, APPLIED, or in a plan --- */
+void lp_reaching_start(struct source_run *run);
+/* Its timer. */
+void lp_reaching_wake(struct source_run *run);
+/* LP_REJECTED: it is not of what was asked. */
+LP_CHECKED enum lp_code lp_reaching_event(struct source_run *run, const struct event *event,
+					  struct err *err);
+
+/* --- planning.c: ends with APPLIED or AWAY --- */
+void lp_planning_start(struct source_run *run);
+/*
+ * Sends what the plan gives until it holds or ends, or until there is no room: the answers to
+ * what is under way come here again. Its timer, too.
+ */
+void lp_planning_go_on(struct source_run *run);
+/* LP_REJECTED: no such step is under way. What the store fails with is dealt with here. */
+LP_CHECKED enum lp_code lp_planning_event(struct source_run *run, const struct event *event,
+					  struct err *err);
+#endif

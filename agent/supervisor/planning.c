@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An apply, second part: the plan of the desired revision. The journal holds the intent from before
+ * the first write until the end, and each object is in the inventory before it can be in the
+ * cluster, so that a crash anywhere forgets nothing that prune would have to find.
+ */
+#include "agent/supervisor/applying.h"
+#include "platform/clock.h"
+#include "store/revision.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TRIES 5 /* of one object that is not ready (a namespace that ends) */
+
+/* --- its end --- */
+
+static void make_tally(struct source_run *run)
+{
+	const struct plan_result *r = &run->applying->plan.result;
+
+	run->tally = (struct tally){.total = run->applying->ledger.revision.objects,
+				    .created = r->created,
+				    .configured = r->configured,
+				    .unchanged = r->unchanged,
+				    .failed = r->unknown + r->refused + r->prune_refused,
+				    .pruned = r->pruned + r->gone,
+				    .kept = r->kept};
+}
+
+static void tell_end(struct source_run *run, const char *state)
+{
+	const struct revision *revision = &run->applying->ledger.revision;
+	const struct plan_result *r = &run->applying->plan.result;
+	const struct tally *t = &run->tally;
+	char id[24], objects[16], changed[32], pruned[16], hex[LP_OID_TEXT];
+
+	snprintf(id, sizeof(id), "%" PRId64, revision->id);
+	snprintf(objects, sizeof(objects), "%u", t->total);
+	snprintf(changed, sizeof(changed), "%u", t->created + t->configured);
+	snprintf(pruned, sizeof(pruned), "%u", t->pruned);
+	lp_hex(revision->commit, sizeof(revision->commit), hex);
+	lp_log(r->complete ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, state, "source", run->config->name,
+	       "revision", id, "commit", hex, "objects", objects, "changed", changed, "pruned",
+	       pruned, "not-pruned", r->not_pruned, NULL);
+	lp_outcome(
+		run, r->complete ? 0 : 1,
+		"revision %s (%.12s) is %s: %u objects, %u created, %u configured, %u unchanged, "
+		"%u failed, %u pruned",
+		id, hex, state, t->total, t->created, t->configured, t->unchanged, t->failed,
+		t->pruned);
+}
+
+static void finish(struct source_run *run)
+{
+	const struct plan_result *r = &run->applying->plan.result;
+	struct err err = {0};
+
+	make_tally(run);
+	if (r->stopped.code != LP_OK)
+		lp_progress(run, "stopped: %s", r->stopped.msg);
+	if (lp_ledger_end(&run->applying->ledger, r, lp_buf_text(&run->problems),
+			  &run->super->config.retention, &err) != LP_OK) {
+		lp_applying_store_failed(run, "write the end of the apply", &err);
+		return;
+	}
+	tell_end(run, r->complete ? "applied" : r->stopped.code != LP_OK ? "failed" : "incomplete");
+	run->incomplete = !r->complete;
+	run->rebuilt = false;
+	if (r->complete)
+		run->apply_delay_ms = 0;
+	else
+		lp_applying_back_off(run);
+	if (r->stopped.code != LP_OK)
+		lp_applying_end(run); /* other steps may be under way */
+	else
+		lp_applying_clean(run);
+	lp_feed(run, CYCLE_APPLIED);
+}
+
+/* --- what people are told of each object --- */
+
+static void tell_problem(struct source_run *run, enum step_kind kind,
+			 const struct plan_object *object, const char *message)
+{
+	struct stored_object stored;
+	char key[LP_KEY_TEXT], text[LP_ERR_MAX + LP_KEY_TEXT + LP_ORIGIN_MAX];
+	struct err err = {0};
+
+	lp_object_key_text(&object->key, key);
+	if (kind != STEP_PRUNE &&
+	    lp_ledger_object(&run->applying->ledger, object, &stored, &err) == LP_OK)
+		snprintf(text, sizeof(text), "%s:%u: %s: %s", stored.file, stored.line, key,
+			 message);
+	else
+		snprintf(text, sizeof(text), "%s %s: %s", lp_step_kind_name(kind), key, message);
+	lp_log(LOG_LEVEL_WARN, "object-failed", "source", run->config->name, "problem", text, NULL);
+	lp_progress(run, "  %s", text);
+	if (lp_buf_printf(&run->problems, &err, "%s\n", text) != LP_OK)
+		return; /* enough is told; the log has them all */
+}
+
+static void tell_done(struct source_run *run, const struct plan_object *object,
+		      const struct event *event)
+{
+	struct applying *a = run->applying;
+	char key[LP_KEY_TEXT];
+	bool quiet = event->outcome == OUTCOME_UNCHANGED || event->outcome == OUTCOME_NONE;
+
+	a->done++;
+	lp_object_key_text(&object->key, key);
+	lp_log(quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, lp_outcome_name(event->outcome), "source",
+	       run->config->name, "object", key, "message", event->message, NULL);
+	if (lp_boot_ms() - a->told_ms < 1000)
+		return;
+	a->told_ms = lp_boot_ms();
+	lp_progress(run, "%s: %u of %u", lp_plan_phase_name(a->plan.phase), a->done,
+		    a->ledger.revision.objects);
+}
+
+/* --- the plan --- */
+
+enum lp_code lp_planning_event(struct source_run *run, const struct event *event, struct err *err)
+{
+	struct applying *a = run->applying;
+	const struct plan_object *object = NULL;
+	enum step_kind kind = STEP_CONNECT;
+	struct err store_err = {0};
+	enum plan_verdict verdict = lp_plan_event(&a->plan, event, lp_boot_ms(), &kind, &object);
+
+	if (verdict == PLAN_STRANGE)
+		return lp_applying_not_asked(event, err);
+	if (!a->plan.away) {
+		a->since_ms = 0;
+		lp_cluster_reached(run->super, "");
+	} else {
+		lp_cluster_reached(run->super, event->message);
+		snprintf(a->away, sizeof(a->away), "%s", event->message);
+		if (!a->since_ms)
+			a->since_ms = lp_boot_ms();
+	}
+	if (verdict == PLAN_SETTLED && object && event->kind != EVENT_DONE)
+		tell_problem(run, kind, object, event->message);
+	else if (verdict == PLAN_SETTLED && object && kind != STEP_WAIT) {
+		tell_done(run, object, event);
+		if (lp_ledger_record(&a->ledger, kind, object, event, &store_err) != LP_OK) {
+			lp_applying_store_failed(run, "write the inventory", &store_err);
+			return LP_OK;
+		}
+	}
+	lp_planning_go_on(run);
+	return LP_OK;
+}
+
+static enum lp_code send_step(struct source_run *run, struct step *step,
+			      const struct plan_object *object, struct err *err)
+{
+	LP_AUTO(lp_buf_free) struct buf body = LP_BUF(LP_OBJECT_BYTES);
+	struct stored_object stored;
+
+	char floor[LP_APPLYSET_FLOOR_TEXT];
+
+	if (step->kind == STEP_PARENT) {
+		lp_floor_text(run, floor);
+		step->body = (struct slice){(const uint8_t *)floor, strlen(floor)};
+	}
+	if (step->kind == STEP_APPLY) {
+		LP_TRY(lp_ledger_object(&run->applying->ledger, object, &stored, err));
+		LP_TRY(lp_object_body(run->super->db, run->config->name, &stored, &body, err));
+		step->body = LP_SLICE_OF(&body);
+	}
+	lp_link_deadline(&run->super->cluster.link, LP_SILENCE_MS);
+	return lp_cluster_step(run->super, step, err);
+}
+
+static void set_wake(struct source_run *run)
+{
+	struct applying *a = run->applying;
+	int64_t wake_ms = lp_plan_wake_ms(&a->plan);
+
+	/* A server that asks for a day of rest must not hold up the polls of that day. */
+	if (a->since_ms && wake_ms > a->since_ms + LP_AWAY_MS)
+		wake_ms = a->since_ms + LP_AWAY_MS + 1;
+	if (wake_ms != INT64_MAX)
+		lp_loop_timer_set(run->super->loop, &a->wake, wake_ms);
+}
+
+/* Whether one more step is sure to fit behind those that the role has not taken yet. */
+static bool has_room(const struct source_run *run)
+{
+	return lp_link_waiting(&run->super->cluster.link) <= LP_FRAME_MAX;
+}
+
+void lp_planning_go_on(struct source_run *run)
+{
+	struct applying *a = run->applying;
+	const struct plan_object *object = NULL;
+	enum plan_answer answer = PLAN_STEP;
+	struct err err = {0};
+
+	if (a->since_ms && lp_boot_ms() - a->since_ms > LP_AWAY_MS) {
+		lp_applying_away(run, a->away);
+		return;
+	}
+	while (answer == PLAN_STEP && has_room(run)) {
+		struct step step;
+		enum lp_code code =
+			lp_plan_next(&a->plan, lp_boot_ms(), &answer, &step, &object, &err);
+		if (code == LP_OK && answer == PLAN_STEP)
+			code = send_step(run, &step, object, &err);
+		if (code != LP_OK) {
+			lp_applying_store_failed(run, "read the revision", &err);
+			return;
+		}
+	}
+	if (answer == PLAN_END)
+		finish(run);
+	else if (answer == PLAN_HOLD)
+		set_wake(run);
+}
+
+void lp_planning_start(struct source_run *run)
+{
+	struct applying *a = run->applying;
+	unsigned in_flight = 2 * (unsigned)run->super->config.cluster.concurrency;
+	struct plan_policy policy = {
+		.prune = !run->rebuilt,
+		.allow_empty = run->config->allow_empty,
+		.in_flight = in_flight < LP_PLAN_ITEMS ? in_flight : LP_PLAN_ITEMS,
+		.tries = TRIES,
+	};
+	struct err err = {0};
+
+	a->part = PART_PLAN;
+	if (lp_copy(policy.source, sizeof(policy.source), run->config->name, &err) != LP_OK ||
+	    lp_copy(policy.default_ns, sizeof(policy.default_ns), run->config->ns, &err) != LP_OK ||
+	    lp_ledger_begin(&a->ledger, &err) != LP_OK) {
+		lp_applying_store_failed(run, "begin the apply", &err);
+		return;
+	}
+	a->walks = (struct walks){.db = run->super->db,
+				  .source = run->config->name,
+				  .revision = a->ledger.revision.id};
+	struct plan_reader reader = lp_walks_reader(&a->walks);
+	lp_plan_begin(&a->plan, &policy, &reader);
+	a->plan.last_id = run->super->cluster.last_id;
+	lp_buf_clear(&run->problems);
+	lp_progress(run, "applying revision %" PRId64 ": %u objects", a->ledger.revision.id,
+		    a->ledger.revision.objects);
+	lp_planning_go_on(run);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An apply, first part: all that must be known before there can be a plan.
+ *
+ *	CONNECT: the API server answers, its kinds are known
+ *	LOOK: once a start: what the cluster knows of the trust floor; learning ends here
+ *	RECOVER: only without an inventory: what carries our label goes into it
+ */
+#include "agent/supervisor/applying.h"
+#include "agent/supervisor/limits.h"
+#include "platform/clock.h"
+
+#define CONNECT_ID       (1ull << 62) /* ids of the plan grow from 1 */
+#define RECOVER_ID       (CONNECT_ID + 1)
+#define LOOK_ID          (CONNECT_ID + 2)
+#define LEARN_AWAY_MS    3000   /* rendering can go on without */
+#define ASK_AWAY_MS      600000 /* nothing can be judged without: k3s may be starting, too */
+#define CONNECT_AGAIN_MS 1000
+
+static enum lp_code send_single(struct source_run *run, enum step_kind kind, uint64_t id,
+				struct err *err)
+{
+	struct step step = {.id = id, .kind = kind};
+
+	LP_TRY(lp_copy(step.source, sizeof(step.source), run->config->name, err));
+	LP_TRY(lp_cluster_start(run->super, err));
+	lp_link_deadline(&run->super->cluster.link, LP_SILENCE_MS);
+	return lp_cluster_step(run->super, &step, err);
+}
+
+static void send_or_give_up(struct source_run *run, enum step_kind kind, uint64_t id)
+{
+	struct err err = {0};
+
+	run->applying->asked = true;
+	if (send_single(run, kind, id, &err) != LP_OK)
+		lp_applying_away(run, err.msg);
+}
+
+static void start_recovery(struct source_run *run)
+{
+	struct applying *a = run->applying;
+
+	lp_ledger_close(&a->ledger); /* what an earlier attempt found, also while others write */
+	a->part = PART_RECOVER;
+	a->recover_again = false;
+	a->found = 0;
+	send_or_give_up(run, STEP_RECOVER, RECOVER_ID);
+}
+
+/* An older revision than what was accepted here before is in the store: it is not applied. */
+static void ask_for_newer(struct source_run *run)
+{
+	lp_applying_clean(run);
+	lp_outcome(run, 1,
+		   "what is stored is older than what was accepted here; the branch is asked "
+		   "first, and what runs goes on running");
+	run->poll_late = true;
+	lp_feed(run, CYCLE_APPLIED);
+}
+
+/* All is known that a plan needs, but for the inventory. */
+static void go_on(struct source_run *run)
+{
+	unsigned known = 0;
+	struct err err = {0};
+
+	if (run->applying->learning) {
+		lp_applying_clean(run);
+		lp_feed(run, CYCLE_LEARNED);
+	} else if (lp_floor_is_ahead(run)) {
+		ask_for_newer(run);
+	} else if (lp_inventory_count(run->super->db, run->config->name, &known, &err) != LP_OK) {
+		lp_applying_store_failed(run, "count the inventory", &err);
+	} else if (!known) {
+		/* A first start, or an inventory that was lost: the labels are the truth. */
+		start_recovery(run);
+	} else {
+		lp_planning_start(run);
+	}
+}
+
+static void connected(struct source_run *run)
+{
+	struct applying *a = run->applying;
+	struct err err = {0};
+
+	lp_cluster_reached(run->super, "");
+	a->since_ms = 0;
+	if (lp_kinds_replace(run->super->db, a->kinds.list, a->kinds.len, &err) != LP_OK) {
+		lp_applying_store_failed(run, "store the kinds", &err);
+		return;
+	}
+	lp_kind_list_free(&a->kinds);
+	if (run->looked) {
+		go_on(run);
+		return;
+	}
+	a->part = PART_LOOK;
+	send_or_give_up(run, STEP_LOOK, LOOK_ID);
+}
+
+/* The time that a person or a start has for an API server that does not answer. */
+static int64_t patience_ms(const struct source_run *run)
+{
+	bool daemon = run->super->wish.kind == WISH_RUN;
+
+	if (!run->applying->learning)
+		return LP_AWAY_MS;
+	if (run->floor != FLOOR_ASK)
+		return LEARN_AWAY_MS;
+	return daemon ? ASK_AWAY_MS : LP_AWAY_MS;
+}
+
+static void not_connected(struct source_run *run, const struct event *event)
+{
+	struct applying *a = run->applying;
+	int64_t wait_ms =
+		event->retry_after_ms > CONNECT_AGAIN_MS ? event->retry_after_ms : CONNECT_AGAIN_MS;
+
+	lp_cluster_reached(run->super, event->message);
+	lp_kind_list_free(&a->kinds);
+	if (!a->since_ms)
+		a->since_ms = lp_boot_ms();
+	if (event->kind == EVENT_FAILED || lp_boot_ms() + wait_ms - a->since_ms > patience_ms(run))
+		lp_applying_away(run, event->message);
+	else
+		lp_loop_timer_set(run->super->loop, &a->wake, lp_boot_ms() + wait_ms);
+}
+
+static enum lp_code take_found(struct source_run *run, const struct event *event, struct err *err)
+{
+	struct applying *a = run->applying;
+	struct err store_err = {0};
+
+	if (a->recover_again)
+		return LP_OK;
+	if (++a->found > LP_FOUND_MAX)
+		return lp_err_set(err, LP_LIMIT, "more than %u objects with our label",
+				  LP_FOUND_MAX);
+	run->rebuilt = true;
+	if (lp_ledger_found(&a->ledger, event, &store_err) != LP_OK)
+		lp_applying_store_failed(run, "store the inventory", &store_err);
+	return LP_OK;
+}
+
+static void recovered(struct source_run *run)
+{
+	struct err err = {0};
+
+	if (run->applying->recover_again) {
+		start_recovery(run);
+		return;
+	}
+	if (run->rebuilt)
+		lp_log(LOG_LEVEL_WARN, "inventory-recovered", "source", run->config->name, "next",
+		       "nothing is pruned in this cycle", NULL);
+	if (lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
+		lp_applying_store_failed(run, "store the inventory", &err);
+	else
+		lp_planning_start(run);
+}
+
+void lp_reaching_wake(struct source_run *run)
+{
+	if (run->applying->part == PART_CONNECT)
+		send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
+	else if (run->applying->part == PART_LOOK)
+		send_or_give_up(run, STEP_LOOK, LOOK_ID);
+	else
+		start_recovery(run);
+}
+
+/* What the parent says of the floor, or that it cannot be read. */
+static void looked(struct source_run *run, const struct event *event)
+{
+	if (event->kind == EVENT_DONE)
+		lp_floor_seen(run, event->outcome != OUTCOME_GONE, event->message);
+	/* One that is not ours is told by the plan, which must write it. */
+	if (event->kind == EVENT_DONE || (event->kind == EVENT_FAILED && run->floor == FLOOR_KNOWN))
+		go_on(run);
+	else
+		not_connected(run, event);
+}
+
+/* What a CONNECT, LOOK or RECOVER ends with. */
+static void take_end(struct source_run *run, const struct event *event)
+{
+	run->applying->asked = false;
+	if (run->applying->part == PART_LOOK)
+		looked(run, event);
+	else if (event->kind != EVENT_DONE)
+		not_connected(run, event);
+	else if (run->applying->part == PART_CONNECT)
+		connected(run);
+	else
+		recovered(run);
+}
+
+/* The step that is under way before the plan. */
+static uint64_t asked_id(const struct applying *a)
+{
+	static const uint64_t ids[] = {
+		[PART_CONNECT] = CONNECT_ID, [PART_LOOK] = LOOK_ID, [PART_RECOVER] = RECOVER_ID};
+
+	return a->asked ? ids[a->part] : 0;
+}
+
+enum lp_code lp_reaching_event(struct source_run *run, const struct event *event, struct err *err)
+{
+	struct applying *a = run->applying;
+
+	if (event->id != asked_id(a) || (event->kind == EVENT_KIND && a->part != PART_CONNECT) ||
+	    (event->kind == EVENT_FOUND && a->part != PART_RECOVER))
+		return lp_applying_not_asked(event, err);
+	if (event->kind == EVENT_KIND)
+		return lp_kind_list_add(&a->kinds, event, err);
+	if (event->kind == EVENT_FOUND)
+		return take_found(run, event, err);
+	take_end(run, event);
+	return LP_OK;
+}
+
+void lp_reaching_start(struct source_run *run)
+{
+	send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
+}
