@@ -3,10 +3,10 @@
 next honest push is accepted."""
 
 import re
-import subprocess
 
 import pytest
 
+from support.attack import signed
 from support.gitserver import git_environment
 from support.sitefiles import small_site
 from support.siterepo import make_key, write_allowed_signers
@@ -51,19 +51,6 @@ def refused(site, commit, verdict):
     return told
 
 
-def sign_elsewhere(site, data, key, namespace="git"):
-    """An unsigned commit object with a signature by the real ssh-keygen put into it."""
-    armor = sign(site, data, key, namespace)
-    head, _, message = data.partition(b"\n\n")
-    header = b"gpgsig " + armor.rstrip(b"\n").replace(b"\n", b"\n ")
-    return head + b"\n" + header + b"\n\n" + message
-
-
-def sign(site, data, key, namespace):
-    return subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key.path],
-                          input=data, capture_output=True, check=True).stdout
-
-
 def unsigned_commit(site, version="evil"):
     """The bytes of an unsigned commit on the last honest one, whose tree is on the server."""
     site.repo.write(files(site, version))
@@ -94,7 +81,7 @@ def test_a_commit_by_an_unknown_signer_is_refused_and_the_key_is_named(device):
 def test_a_signature_that_does_not_fit_is_refused(device, alteration):
     site = device
     if alteration == "namespace":
-        data = sign_elsewhere(site, unsigned_commit(site), site.key, namespace="file")
+        data = signed(unsigned_commit(site), site.key, namespace="file")
     else:
         site.repo.write(files(site, "evil"))
         site.repo.commit("An honest change")
@@ -113,7 +100,7 @@ def test_a_commit_that_no_git_writes_is_malformed(device):
     second_tree = b"\ntree " + b"0" * 40 + b"\ncommitter "
     data = unsigned_commit(device).replace(b"\ncommitter ", second_tree)
     with nothing_changes(device, files(device, "2")):
-        commit = device.repo.commit_raw(sign_elsewhere(device, data, device.key))
+        commit = device.repo.commit_raw(signed(data, device.key))
         refused(device, commit, "malformed")
     honest_push(device)
 
