@@ -172,6 +172,7 @@ static void a_newest_signature_that_cannot_be_checked_refuses_the_key(void)
 static void a_key_must_say_that_it_is_for_signing(void)
 {
 	check_taken("odd-direct");
+	check_taken("odd-direct-other-type");
 	check_refused("odd-no-flags", "it does not say what it is for");
 	check_refused("odd-not-for-signing", "it is not for signing");
 	check_refused("odd-direct-not-for-signing", "it is not for signing");
@@ -217,12 +218,14 @@ static void a_signing_subkey_needs_its_back_signature(void)
 	check_refused("odd-sub-cut-back", "its back-signature is malformed");
 	check_refused("odd-sub-other-type-back", "its back-signature is malformed");
 	check_refused("odd-sub-sha1-back", "its back-signature is over SHA-1");
+	check_refused("odd-sub-future-back", "dated in the future");
 	check_refused("odd-sub-lapsed-back", "its back-signature has expired");
 }
 
 static void a_subkey_must_be_bound_for_signing(void)
 {
 	check_refused("odd-sub-unbound", "is missing, or does not fit");
+	check_refused("odd-sub-other-type", "is missing, or does not fit");
 	check_refused("odd-sub-self-bound", "is missing, or does not fit");
 	check_refused("odd-sub-sha1", "that binds it is over SHA-1");
 	check_refused("odd-sub-unknown", "has a part that must be understood");
