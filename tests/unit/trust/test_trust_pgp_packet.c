@@ -6,7 +6,8 @@ static struct slice with_body(struct slice head, size_t n)
 {
 	uint8_t *bytes = keep(head.len + n);
 
-	memcpy(bytes, head.data, head.len);
+	if (head.len)
+		memcpy(bytes, head.data, head.len);
 	memset(bytes + head.len, 'x', n);
 	return (struct slice){bytes, head.len + n};
 }
