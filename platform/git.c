@@ -20,8 +20,8 @@
 #include <sys/stat.h>
 
 /* Mapped windows: a pack is read in pieces, so that a large one does not become resident. */
-#define WINDOW_BYTES ((size_t)1 * LP_MIB)
-#define MAPPED_BYTES ((size_t)8 * LP_MIB)
+#define WINDOW_BYTES ((size_t)256 * LP_KIB)
+#define MAPPED_BYTES ((size_t)2 * LP_MIB) /* what was read of packs and is not unmapped yet */
 
 struct git {
 	git_odb *odb;
