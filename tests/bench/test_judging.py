@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What judging costs: the CPU of one tip, and the memory of a walk over a long history."""
+"""What judging costs: the CPU of one tip, and the memory of a walk over a long history, whose
+commits all change a file: servers without filters send those, too."""
 
 import hashlib
 import os
@@ -17,7 +18,7 @@ from support.trustdriver import ROOT
 TIPS = 100
 HISTORY = 10_000
 ROLE_BAR_MIB = 6.0
-COMMIT_TYPE = 1  # in a pack
+TYPES = {"commit": 1, "tree": 2, "blob": 3}  # in a pack
 
 
 # --- one tip ---
@@ -69,10 +70,10 @@ class Signer:
 
 
 def packed(objects):
-    """A pack of commits."""
+    """A pack of (type, bytes)."""
     parts = [b"PACK" + (2).to_bytes(4, "big") + len(objects).to_bytes(4, "big")]
-    for data in objects:
-        size, head = len(data) >> 4, [COMMIT_TYPE << 4 | len(data) & 15]
+    for kind, data in objects:
+        size, head = len(data) >> 4, [TYPES[kind] << 4 | len(data) & 15]
         while size:
             head[-1] |= 0x80
             head.append(size & 0x7f)
@@ -82,15 +83,22 @@ def packed(objects):
     return pack + hashlib.sha1(pack).digest()
 
 
+def name_of(kind, data):
+    return hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data))
+
+
 def history(signer, tree, parent, count):
-    """Signed commits of one tree, each the parent of the next; their bytes, and the last one's id."""
+    """Signed commits, each the parent of the next and with a file of its own in the bytes of a
+    tree: all objects, and the last one's id."""
     made, start = [], int(time.time()) - count
     for number in range(count):
+        note = ("blob", b"Nothing that is applied, for the %d. time\n" % number)
+        whole = ("tree", tree + b"100644 zz-note.txt\0" + name_of(*note).digest())
         who = f"Site Operator <ops@example.com> {start + number} +0000"
-        payload = (f"tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n\n"
-                   f"Change {number} of the site\n\nNothing that any file would show.\n").encode()
-        made.append(signer.commit(payload))
-        parent = hashlib.sha1(b"commit %d\0%s" % (len(made[-1]), made[-1])).hexdigest()
+        payload = (f"tree {name_of(*whole).hexdigest()}\nparent {parent}\nauthor {who}\n"
+                   f"committer {who}\n\nChange {number} of the site\n\nA note alone.\n").encode()
+        made += [note, whole, ("commit", signer.commit(payload))]
+        parent = name_of(*made[-1]).hexdigest()
     return made, parent
 
 
@@ -106,10 +114,12 @@ def test_a_walk_over_a_long_history_is_small(site, mode, filtered):
         site.limpet.write_config()
         first = site.publish_demo()
         site.remote.allow_filter(filtered)
-        commits, last = history(signer, site.repo.git("rev-parse", "HEAD^{tree}"), first, HISTORY)
+        tree = subprocess.run(["git", "cat-file", "tree", "HEAD^{tree}"], cwd=site.repo.root,
+                              check=True, capture_output=True).stdout
+        objects, last = history(signer, tree, first, HISTORY)
     site.limpet.start()
     wait_applied(site.limpet, first)
-    site.remote.git("index-pack", "--stdin", "--fix-thin", input=packed(commits))
+    site.remote.git("index-pack", "--stdin", "--fix-thin", input=packed(objects))
     site.remote.git("update-ref", f"refs/heads/{site.branch}", last)
     before = time.monotonic()
     with site.limpet.measured() as report:
