@@ -128,7 +128,6 @@ void lp_freshness_accepted(struct source_run *run, int64_t signed_s)
 	bring_up(run);
 	run->clock.quiet_s = 0;
 	run->clock_at_ms = lp_boot_ms();
-	run->told_stale = run->told_quiet = false;
 	if (lp_tx_begin(db, &tx, &err) != LP_OK ||
 	    lp_clock_put(db, source, &run->clock, &err) != LP_OK ||
 	    lp_verdict_add(db, source, lp_verdict_name(VERDICT_ACCEPTED), &err) != LP_OK ||
