@@ -188,13 +188,14 @@ static void print_history(const struct jval *history)
 
 static const struct cli_help status_help = {
 	.usage = "limpet status [options]",
-	.about = "Tells what this device runs, what it refused and why, from the daemon or, when\n"
-		 "none runs, from the store.\n\n"
-		 "The state of a source is current; new (nothing accepted yet); stale (what runs is\n"
-		 "past its own expires, by the time that is known to have passed); no-news (nothing\n"
-		 "was accepted for longer than trust.newsWithin of uptime); or unreachable (polls\n"
-		 "fail). What runs goes on running in each. Counters are since the store was made.\n\n"
-		 "Exit: 0 ok, 1 degraded, 2 failed or not to be known.",
+	.about =
+		"Tells what this device runs, what it refused and why, from the daemon or, when\n"
+		"none runs, from the store.\n\n"
+		"The state of a source is current; new (nothing accepted yet); stale (what runs is\n"
+		"past its own expires, by the time that is known to have passed); no-news (nothing\n"
+		"was accepted for longer than trust.newsWithin of uptime); or unreachable (polls\n"
+		"fail). What runs goes on running in each. Counters are since the store was made.\n\n"
+		"Exit: 0 ok, 1 degraded, 2 failed or not to be known.",
 	.examples = "  limpet status\n"
 		    "  limpet status -o json | jq .sources[0].applied.commit",
 };
