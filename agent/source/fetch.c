@@ -221,7 +221,8 @@ static enum lp_code complete_ancestry(struct fetching *f, const struct oid *tip,
 		LP_TRY(look(f, tip, &way, &missing, err));
 	}
 	ret->ancestry = way != ANCESTRY_INCOMPLETE && way != ANCESTRY_TOO_LONG;
-	ret->cut = way == ANCESTRY_INCOMPLETE && !in_bounds;
+	/* what a server does not show though it was asked for is another thing than too much */
+	ret->cut = way == ANCESTRY_INCOMPLETE && (!in_bounds || !lp_oid_equal(&missing, &before));
 	return LP_OK;
 }
 

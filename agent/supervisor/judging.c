@@ -163,7 +163,10 @@ static enum lp_code remember(struct source_run *run, const char *verdict, const 
 	const struct verified *who = &run->judging->verdict.verified;
 
 	memcpy(refusal.tip, run->fetched.tip.bytes, sizeof(refusal.tip));
-	memcpy(refusal.judged_by, run->judging->judged_by, sizeof(refusal.judged_by));
+	/* A server that held ancestors back may show them next time: that is judged at each poll.
+	 */
+	if (!run->judging->verdict.incomplete)
+		memcpy(refusal.judged_by, run->judging->judged_by, sizeof(refusal.judged_by));
 	snprintf(refusal.verdict, sizeof(refusal.verdict), "%s", verdict);
 	snprintf(refusal.reason, sizeof(refusal.reason), "%s", reason);
 	snprintf(refusal.signer, sizeof(refusal.signer), "%s",

@@ -165,6 +165,7 @@ static enum lp_code send_verdict(struct work *work, const struct judgement *judg
 {
 	struct render_verdict verdict = {.verdict = judgement->verdict,
 					 .nothing_new = judgement->nothing_new,
+					 .incomplete = judgement->incomplete,
 					 .verified = judgement->verified};
 	struct wire_writer w;
 

@@ -85,6 +85,7 @@ void lp_render_verdict_put(struct wire_writer *w, const struct render_verdict *v
 
 	lp_wire_put_u8(w, (uint8_t)verdict->verdict);
 	lp_wire_put_u8(w, verdict->nothing_new);
+	lp_wire_put_u8(w, verdict->incomplete);
 	lp_wire_put_str(w, verdict->reason);
 	PUT(w, verified->commit.bytes);
 	PUT(w, verified->tree.bytes);
@@ -103,6 +104,7 @@ void lp_render_verdict_take(struct wire_reader *r, struct render_verdict *ret)
 	if (ret->verdict >= VERDICT_COUNT)
 		r->bad = true;
 	ret->nothing_new = lp_wire_u8(r);
+	ret->incomplete = lp_wire_u8(r);
 	lp_wire_str(r, ret->reason, sizeof(ret->reason));
 	TAKE(r, ret->verified.commit.bytes);
 	TAKE(r, ret->verified.tree.bytes);

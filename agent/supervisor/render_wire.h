@@ -54,6 +54,7 @@ struct render_request {
 struct render_verdict {
 	enum verdict verdict;
 	bool nothing_new; /* accepted, and the payload is the floor's: nothing follows but END */
+	bool incomplete;  /* diverged, as far as the server showed what lies below */
 	char reason[LP_REASON_TEXT];
 	struct verified verified; /* when refused, signer and fingerprint as far as known */
 };

@@ -34,6 +34,9 @@ static void judge(const struct render_request *request)
 
 	if (strcmp(getenv(PART), "another") == 0)
 		verdict.verified.commit.bytes[19] ^= 1;
+	if (strncmp(getenv(PART), "diverged", 8) == 0)
+		verdict = (struct render_verdict){.verdict = VERDICT_DIVERGED,
+						  .incomplete = getenv(PART)[8] != '\0'};
 	memcpy(verdict.verified.payload.bytes, request->tip.bytes, sizeof(request->tip.bytes));
 	struct wire_writer w = begin(RENDER_VERDICT);
 	lp_render_verdict_put(&w, &verdict);
@@ -150,6 +153,43 @@ static void a_verdict_about_another_commit_is_not_believed(void)
 	CHECK(lp_floor_get(db, "site", &floor, &err) == LP_NOT_FOUND);
 }
 
+static bool is_remembered(uint8_t number)
+{
+	static const uint8_t nothing[32];
+	const uint8_t tip[LP_STORE_OID] = {number};
+	struct stored_refusal refusal;
+	uint8_t now[32];
+
+	CHECK_OK(lp_refusal_get(db, "site", tip, &refusal, &err));
+	CHECK_STR(refusal.verdict, "diverged");
+	CHECK_OK(lp_judged_by(run, now, &err));
+	bool is = memcmp(refusal.judged_by, now, sizeof(now)) == 0;
+	CHECK(is || memcmp(refusal.judged_by, nothing, sizeof(nothing)) == 0);
+	return is;
+}
+
+static void what_a_server_held_back_is_judged_again(void)
+{
+	start_empty_device();
+	judge_tip(1, "diverged");
+	CHECK(is_remembered(1));
+	judge_tip(2, "diverged as far as it was shown");
+	CHECK(!is_remembered(2));
+}
+
+static void nothing_is_judged_while_it_is_not_known_what_was_accepted(void)
+{
+	start_empty_device();
+	run->floor = FLOOR_ASK;
+	judge_tip(1, "accept");
+	CHECK_HAS(run->outcome.text, "nothing is judged yet");
+	CHECK(run->outcome.exit == 2 && revisions() == 0);
+	run->floor = FLOOR_LOST;
+	judge_tip(1, "accept");
+	CHECK_HAS(run->outcome.text, "limpet trust reset");
+	CHECK(run->outcome.exit == 2 && revisions() == 0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = NULL;
@@ -160,6 +200,8 @@ int main(int argc, char **argv)
 	alarm(60); /* a judgement that does not end */
 	TEST(revisions_do_not_pile_up_while_the_api_server_is_away);
 	TEST(a_verdict_about_another_commit_is_not_believed);
+	TEST(what_a_server_held_back_is_judged_again);
+	TEST(nothing_is_judged_while_it_is_not_known_what_was_accepted);
 	lp_applying_end(run);
 	lp_loop_free(&super.loop);
 	lp_buf_free(&run->problems);

@@ -416,6 +416,17 @@ static void the_accepted_tip_again_is_nothing_new(void)
 	CHECK(judged.nothing_new);
 }
 
+static void the_accepted_tip_is_news_where_its_revision_is_not_stored(void)
+{
+	start();
+	floor_at("chain-3", true);
+	the_floor.lost = true;
+	CHECK_STR(judge("chain-3"), "accepted");
+	CHECK(!judged.nothing_new);
+	judge("chain-2");
+	CHECK(judged.verdict != VERDICT_ACCEPTED);
+}
+
 static void a_twin_of_the_floor_is_nothing_new(void)
 {
 	start();
@@ -636,6 +647,7 @@ int main(void)
 	TEST(a_branch_begun_anew_needs_a_higher_sequence);
 	TEST(what_was_kept_back_is_not_taken_for_a_branch_begun_anew);
 	TEST(the_accepted_tip_again_is_nothing_new);
+	TEST(the_accepted_tip_is_news_where_its_revision_is_not_stored);
 	TEST(a_twin_of_the_floor_is_nothing_new);
 	TEST(a_twin_of_the_floor_does_not_wedge_what_comes_next);
 	TEST(a_known_ancestor_of_the_floor_is_a_rollback);
