@@ -163,8 +163,7 @@ static enum lp_code remember(struct source_run *run, const char *verdict, const 
 	const struct verified *who = &run->judging->verdict.verified;
 
 	memcpy(refusal.tip, run->fetched.tip.bytes, sizeof(refusal.tip));
-	/* A server that held ancestors back may show them next time: that is judged at each poll.
-	 */
+	/* What a server held back it may show next time: that is judged at each poll. */
 	if (!run->judging->verdict.incomplete)
 		memcpy(refusal.judged_by, run->judging->judged_by, sizeof(refusal.judged_by));
 	snprintf(refusal.verdict, sizeof(refusal.verdict), "%s", verdict);
