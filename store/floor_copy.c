@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HEX_PAYLOAD (2 * LP_STORE_PAYLOAD)
@@ -36,6 +37,22 @@ static enum lp_code write_text(const char *source, const struct stored_floor *fl
 	return lp_buf_printf(out, err, CHECKSUM "%s\n", sum);
 }
 
+bool lp_floor_field(const char **at, const char *name, char *to, size_t size)
+{
+	size_t label = strlen(name);
+
+	if (strncmp(*at, name, label) != 0)
+		return false;
+	const char *value = *at + label;
+	size_t n = strcspn(value, " \n");
+	if (n >= size)
+		return false;
+	memcpy(to, value, n);
+	to[n] = '\0';
+	*at = value + n + (value[n] != '\0');
+	return true;
+}
+
 /*
  * Reads what write_text wrote. Nothing else passes: the floor that was read must be written as
  * exactly this text, checksum and all.
@@ -44,16 +61,22 @@ static bool read_text(const char *text, const char *source, struct stored_floor 
 {
 	LP_AUTO(lp_buf_free) struct buf again = LP_BUF(LP_FLOOR_BYTES);
 	char name[LP_SOURCE_NAME_MAX], payload[HEX_PAYLOAD + 1], commit[HEX_OID + 1];
+	char version[8], counter[24], sequence[24], accepted[24];
+	const char *at = text;
 	struct err err;
 
-	_Static_assert(LP_SOURCE_NAME_MAX > 63 && HEX_PAYLOAD == 64 && HEX_OID == 40,
-		       "the widths below");
 	*ret = (struct stored_floor){0};
-	if (sscanf(text,
-		   "limpet floor 1 source %63s counter %" SCNd64 " sequence %" SCNd64
-		   " payload sha256:%64[0-9a-f] commit %40[0-9a-f] accepted %" SCNd64,
-		   name, &ret->counter, &ret->sequence, payload, commit, &ret->accepted_s) != 6)
+	if (!lp_floor_field(&at, "limpet floor ", version, sizeof(version)) ||
+	    !lp_floor_field(&at, "source ", name, sizeof(name)) ||
+	    !lp_floor_field(&at, "counter ", counter, sizeof(counter)) ||
+	    !lp_floor_field(&at, "sequence ", sequence, sizeof(sequence)) ||
+	    !lp_floor_field(&at, "payload sha256:", payload, sizeof(payload)) ||
+	    !lp_floor_field(&at, "commit ", commit, sizeof(commit)) ||
+	    !lp_floor_field(&at, "accepted ", accepted, sizeof(accepted)))
 		return false;
+	ret->counter = strtoll(counter, NULL, 10);
+	ret->sequence = strtoll(sequence, NULL, 10);
+	ret->accepted_s = strtoll(accepted, NULL, 10);
 	return lp_unhex(payload, strlen(payload), ret->payload, sizeof(ret->payload)) &&
 	       lp_unhex(commit, strlen(commit), ret->commit, sizeof(ret->commit)) &&
 	       ret->counter > 0 && write_text(source, ret, &again, &err) == LP_OK &&

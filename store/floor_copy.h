@@ -33,6 +33,13 @@ LP_CHECKED enum lp_code lp_floor_copies_read(const char *folder, const char *sou
 					     struct floor_copies *ret, struct err *err);
 
 /*
+ * Takes one field off the front of *at: name, with the sign behind it ("counter " or "counter="),
+ * a value of fewer than size bytes, and the blank or end of line that ends it. False when that is
+ * not what is there. For the two texts that hold a floor.
+ */
+bool lp_floor_field(const char **at, const char *name, char *to, size_t size);
+
+/*
  * Makes floor the newest copy, over the older of the two or a damaged one; the newer one is not
  * touched. Nothing is written when the newest copy says the same already. LP_TRANSIENT: disk full,
  * I/O error; the copies are then as before.

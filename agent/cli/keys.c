@@ -104,14 +104,14 @@ void lp_keys_put_date(struct json *doc, struct jval *obj, const char *name, int6
 		    time_s ? lp_json_new_str(doc, lp_time_text(time_s, text)) : lp_json_null(doc));
 }
 
-void lp_keys_put_pgp(struct json *doc, struct jval *row, const struct pgp_key *key)
+void lp_keys_put_pgp(struct json *doc, struct jval *obj, const struct pgp_key *key)
 {
 	char fingerprint[LP_PGP_FINGERPRINT_TEXT];
 
-	lp_json_put_str(doc, row, "algorithm", key->name);
-	lp_json_put_int(doc, row, "bits", key->bits);
-	lp_json_put_str(doc, row, "fingerprint", lp_pgp_fingerprint(key, fingerprint));
-	lp_keys_put_date(doc, row, "created", key->created_s);
+	lp_json_put_str(doc, obj, "algorithm", key->name);
+	lp_json_put_int(doc, obj, "bits", key->bits);
+	lp_json_put_str(doc, obj, "fingerprint", lp_pgp_fingerprint(key, fingerprint));
+	lp_keys_put_date(doc, obj, "created", key->created_s);
 }
 
 static void list_pgp_json(struct json *doc, struct jval *list, const struct pgp_line *line)

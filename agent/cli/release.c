@@ -408,7 +408,7 @@ static enum lp_code release(const struct request *request, const struct checkout
 {
 	LP_AUTO(lp_buf_free) struct buf old_text = LP_BUF(LP_BINDING_BYTES);
 	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_BINDING_BYTES);
-	struct binding old, next;
+	struct binding old = {0}, next = {0};
 	struct changes changes;
 	struct released released = {c, &next, &changes, 0, ""};
 	unsigned mode = 0;

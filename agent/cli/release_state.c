@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LIST_BYTES LP_MIB /* of names of files */
+#define EVERY_BINDING ":(top,glob)**/" LP_BINDING_FILE /* a pathspec: gitglossary(7) */
+#define LIST_BYTES    LP_MIB                           /* of names of files */
 
 #define WORDS(...)                \
 	(const char *const[])     \
@@ -214,7 +215,7 @@ enum lp_code lp_release_known_repo(const struct checkout *c, char ret[LP_REPO_TE
 	ret[0] = '\0';
 	LP_TRY(lp_release_git(c->folder,
 			      WORDS("ls-files", "-z", "--cached", "--others", "--exclude-standard",
-				    "--", ":(top,glob)**/" LP_BINDING_FILE),
+				    "--", EVERY_BINDING),
 			      GIT_LOUD, &list, &exit, err));
 	const char *end = lp_buf_text(&list) + list.len;
 	for (const char *at = lp_buf_text(&list); at < end; at += strlen(at) + 1) {

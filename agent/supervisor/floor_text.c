@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/floor_text.h"
 
+#include "store/floor_copy.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HEX_PAYLOAD (2 * LP_STORE_PAYLOAD)
@@ -26,14 +29,18 @@ const char *lp_floor_text_write(const struct stored_floor *floor, char to[LP_APP
 bool lp_floor_text_read(const char *text, struct stored_floor *ret)
 {
 	char payload[HEX_PAYLOAD + 1], commit[HEX_OID + 1], again[LP_APPLYSET_FLOOR_TEXT];
+	char counter[24], sequence[24];
+	const char *at = text;
 
-	_Static_assert(HEX_PAYLOAD == 64 && HEX_OID == 40, "the widths below");
 	*ret = (struct stored_floor){0};
-	if (sscanf(text,
-		   "counter=%" SCNd64 " sequence=%" SCNd64
-		   " payload=sha256:%64[0-9a-f] commit=%40[0-9a-f]",
-		   &ret->counter, &ret->sequence, payload, commit) != 4)
+	if (!lp_floor_field(&at, "counter=", counter, sizeof(counter)) ||
+	    !lp_floor_field(&at, "sequence=", sequence, sizeof(sequence)) ||
+	    !lp_floor_field(&at, "payload=sha256:", payload, sizeof(payload)) ||
+	    !lp_floor_field(&at, "commit=", commit, sizeof(commit)))
 		return false;
+	ret->counter = strtoll(counter, NULL, 10);
+	ret->sequence = strtoll(sequence, NULL, 10);
+	/* the numbers above may be spelt in more than one way; what is written again has but one */
 	return lp_unhex(payload, strlen(payload), ret->payload, sizeof(ret->payload)) &&
 	       lp_unhex(commit, strlen(commit), ret->commit, sizeof(ret->commit)) &&
 	       ret->counter > 0 && ret->sequence >= 0 &&

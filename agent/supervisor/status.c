@@ -252,20 +252,16 @@ static void judge_quiet(struct conditions *c, const struct freshness *fresh, str
 	reason(health, 1, "no news: %s; %s", text, LP_QUIET_WAY_OUT);
 }
 
-static enum lp_code put_conditions(struct db *db, const struct source_config *config,
-				   const struct source_run *run, const struct source_state *state,
-				   struct json *doc, struct jval *obj, struct health *health,
-				   struct err *err)
+static void put_conditions(const struct freshness *fresh, const struct source_state *state,
+			   struct json *doc, struct jval *obj, struct health *health)
 {
 	struct conditions c = {.doc = doc, .list = lp_json_arr(doc)};
-	struct freshness fresh;
 	char text[LP_ERR_MAX];
 
-	LP_TRY(lp_freshness_get(db, config, run ? &run->clock : NULL, &fresh, err));
-	if (fresh.stale)
-		judge_stale(&c, &fresh, health);
-	if (fresh.quiet)
-		judge_quiet(&c, &fresh, health);
+	if (fresh->stale)
+		judge_stale(&c, fresh, health);
+	if (fresh->quiet)
+		judge_quiet(&c, fresh, health);
 	if (state->failures > AWAY_POLLS) { /* judge_state has told it already */
 		snprintf(text, sizeof(text), "%u polls failed in a row: %.800s", state->failures,
 			 state->error);
@@ -273,8 +269,7 @@ static enum lp_code put_conditions(struct db *db, const struct source_config *co
 	}
 	lp_json_put_str(doc, obj, "state", c.state ? c.state : state->desired ? "current" : "new");
 	lp_json_put(doc, obj, "conditions", c.list);
-	lp_json_put_int(doc, obj, "quietSeconds", fresh.quiet_s);
-	return LP_OK;
+	lp_json_put_int(doc, obj, "quietSeconds", fresh->quiet_s);
 }
 
 /* What is known of time, after all sources were looked at. */
@@ -331,6 +326,7 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 				struct health *health, struct jval **ret, struct err *err)
 {
 	struct source_state state;
+	struct freshness fresh;
 	struct revision desired, applied, pinned;
 	struct jval *v = lp_json_obj(doc);
 	unsigned objects = 0;
@@ -349,7 +345,8 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 	lp_json_put_int(doc, v, "inventory", objects);
 	put_state(&state, doc, v);
 	judge_state(&state, config, &applied, health);
-	LP_TRY(put_conditions(db, config, run, &state, doc, v, health, err));
+	LP_TRY(lp_freshness_get(db, config, run ? &run->clock : NULL, &fresh, err));
+	put_conditions(&fresh, &state, doc, v, health);
 	LP_TRY(put_floor(db, config->name, doc, v, health, err));
 	LP_TRY(put_verdicts(db, config->name, doc, v, err));
 	LP_TRY(put_refusals(db, &state, config->name, doc, v, health, err));
