@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EVERY_BINDING ":(top,glob)**/" LP_BINDING_FILE /* a pathspec: gitglossary(7) */
-#define LIST_BYTES    LP_MIB                           /* of names of files */
+#define LIST_BYTES LP_MIB /* of names of files */
 
 #define WORDS(...)                \
 	(const char *const[])     \
@@ -208,6 +207,7 @@ static enum lp_code repo_of(const char *path, char repo[LP_REPO_TEXT])
 enum lp_code lp_release_known_repo(const struct checkout *c, char ret[LP_REPO_TEXT],
 				   struct err *err)
 {
+	static const char everywhere[] = ":(top,glob)**/" LP_BINDING_FILE; /* gitglossary(7) */
 	LP_AUTO(lp_buf_free) struct buf list = LP_BUF(LIST_BYTES);
 	char path[LP_PATH_MAX], repo[LP_REPO_TEXT];
 	int exit = 0;
@@ -215,7 +215,7 @@ enum lp_code lp_release_known_repo(const struct checkout *c, char ret[LP_REPO_TE
 	ret[0] = '\0';
 	LP_TRY(lp_release_git(c->folder,
 			      WORDS("ls-files", "-z", "--cached", "--others", "--exclude-standard",
-				    "--", EVERY_BINDING),
+				    "--", everywhere),
 			      GIT_LOUD, &list, &exit, err));
 	const char *end = lp_buf_text(&list) + list.len;
 	for (const char *at = lp_buf_text(&list); at < end; at += strlen(at) + 1) {
