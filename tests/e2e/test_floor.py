@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.sitefiles import small_site
-from support.told import is_applied, nothing_changes, refusal, source, stored_floor
+from support.told import is_applied, nothing_changes, refusal, source, stored_floor, wait_idle
 
 
 def files(site, version):
@@ -183,6 +183,7 @@ def test_a_reset_says_what_it_gives_up_and_the_next_tip_is_the_floor(device):
         told = device.limpet.json("trust", "reset")
         assert told["exit"] == 1 and device.second[:12] in told["text"]
     device.limpet.start()
+    wait_idle(device)
     assert device.limpet.run("trust", "reset").code == 1
     serve(device, device.first)
     device.limpet.wait_status(lambda status: refusal(status, device.first), "the refusal")
