@@ -200,3 +200,20 @@ void lp_cli_learn_time(const struct config *config)
 		floor_s = 0;
 	lp_wall_floor(floor_s);
 }
+
+int lp_cli_end(int exit, const char *text, enum cli_output output)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	struct err err = {0};
+
+	if (exit)
+		lp_cli_error("%s", text); /* lp_cli_finish says it in JSON */
+	if (exit || output == OUTPUT_TEXT)
+		return exit;
+	if (lp_json_new(64 * LP_KIB, &doc, &err) != LP_OK)
+		return lp_cli_fail(&err);
+	struct jval *v = lp_json_obj(doc);
+	lp_json_put_int(doc, v, "exit", exit);
+	lp_json_put_str(doc, v, "text", text);
+	return lp_cli_json(v);
+}

@@ -26,6 +26,13 @@ LP_CHECKED enum lp_code lp_daemon_ask(const struct config *config, const char *c
 /* Prints {"exit":..,"text":..} of an answer as text or JSON; returns its exit code. */
 int lp_daemon_answer(const struct json *answer, enum cli_output output);
 
+/*
+ * Says how a wish ended that this process carried out: an error to stderr, and in JSON
+ * {"exit":0,"text":..}; in text nothing when all is well. Returns exit, or
+ * CLI_ERROR when that cannot be printed.
+ */
+int lp_cli_end(int exit, const char *text, enum cli_output output);
+
 /* Opens the store for reading while no daemon runs. LP_NOT_FOUND: nothing was ever stored. */
 LP_CHECKED enum lp_code lp_cli_store(const struct config *config, struct db **ret, struct err *err);
 

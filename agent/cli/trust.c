@@ -27,22 +27,13 @@ static const struct cli_help help = {
 
 static int print(int exit, const char *text, enum cli_output output)
 {
-	LP_AUTO(lp_json_freep) struct json *doc = NULL;
-	struct err err = {0};
-
-	if (exit == CLI_FAILED)
+	if (exit == CLI_FAILED) {
 		lp_cli_error("%s; say --yes to do it", text);
-	if (exit || output == OUTPUT_TEXT) {
-		if (!exit)
-			printf("done: %s\n", text);
 		return exit;
 	}
-	if (lp_json_new(64 * LP_KIB, &doc, &err) != LP_OK)
-		return lp_cli_fail(&err);
-	struct jval *v = lp_json_obj(doc);
-	lp_json_put_int(doc, v, "exit", exit);
-	lp_json_put_str(doc, v, "text", text);
-	return lp_cli_json(v);
+	if (exit == CLI_OK && output == OUTPUT_TEXT)
+		printf("done: %s\n", text);
+	return lp_cli_end(exit, text, output);
 }
 
 /* Without a daemon. */

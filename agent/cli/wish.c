@@ -11,24 +11,6 @@
 
 static struct config config;
 
-static int print_end(int exit, const char *text, enum cli_output output)
-{
-	LP_AUTO(lp_json_freep) struct json *doc = NULL;
-	struct err err = {0};
-
-	if (exit)
-		lp_cli_error("%s", text); /* lp_cli_finish says it in JSON */
-	if (exit || output == OUTPUT_TEXT)
-		return exit;
-	if (lp_json_new(64 * LP_KIB, &doc, &err) != LP_OK)
-		return lp_cli_fail(&err);
-	struct jval *v = lp_json_obj(doc);
-	lp_json_put_int(doc, v, "exit", exit);
-	lp_json_put_str(doc, v, "text", text);
-	lp_cli_json(v);
-	return exit;
-}
-
 /* One cycle in this process. */
 static int do_here(enum wish_kind kind, const char *revision, enum cli_output output)
 {
@@ -39,7 +21,7 @@ static int do_here(enum wish_kind kind, const char *revision, enum cli_output ou
 		return lp_cli_fail(&err);
 	lp_log_setup(config.log < LOG_LEVEL_WARN ? config.log : LOG_LEVEL_WARN, "");
 	int exit = lp_supervisor_run(&config, &wish, &err);
-	return print_end(exit, exit ? err.msg : "done", output);
+	return lp_cli_end(exit, exit ? err.msg : "done", output);
 }
 
 /* Asks the daemon; LP_NOT_FOUND means that there is none and nothing was printed. */
@@ -53,7 +35,7 @@ static enum lp_code ask(const char *command, const char *revision, enum cli_outp
 	if (code == LP_OK)
 		*ret_exit = lp_daemon_answer(answer, output);
 	else if (code != LP_NOT_FOUND)
-		*ret_exit = print_end(CLI_ERROR, err.msg, output);
+		*ret_exit = lp_cli_end(CLI_ERROR, err.msg, output);
 	return code;
 }
 
@@ -163,11 +145,11 @@ static int stored_wish(const char *command, const struct cli_help *help, int arg
 	if (ask(command, NULL, output, &exit) != LP_NOT_FOUND)
 		return exit;
 	if (change_stored(strcmp(command, "suspend") == 0, &err) != LP_OK)
-		return print_end(CLI_ERROR, err.msg, output);
+		return lp_cli_end(CLI_ERROR, err.msg, output);
 	if (output == OUTPUT_TEXT)
 		printf("no daemon runs; the next start finds it %s\n",
 		       strcmp(command, "suspend") == 0 ? "suspended" : "resumed");
-	return output == OUTPUT_JSON ? print_end(CLI_OK, "stored for the next start", output)
+	return output == OUTPUT_JSON ? lp_cli_end(CLI_OK, "stored for the next start", output)
 				     : CLI_OK;
 }
 
