@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The trust floor is kept three times: in the store, in two files beside it, and as an annotation
- *of the ApplySet's parent. Every accept raises its counter, and the copy with the highest one
- *holds.
+ * The trust floor is kept three times: in the store, in two files beside it, and as an
+ * annotation of the ApplySet's parent. Every accept raises its counter, and the copy with the
+ * highest one holds.
  *
  *	store and files	compared at the start, and when the store had to be made anew
  *	the parent	looked at once a start, before anything is judged or applied as far as the
@@ -30,16 +30,17 @@ static enum lp_code stored(struct source_run *run, struct stored_floor *ret, boo
 	return code == LP_NOT_FOUND ? LP_OK : code;
 }
 
-static void tell(struct source_run *run, enum log_level level, const char *event,
-		 const struct stored_floor *floor, const char *from, const char *way_out)
+static void tell_recovered(const struct source_run *run, const struct stored_floor *floor,
+			   const char *from)
 {
 	char counter[24], payload[2 * LP_STORE_PAYLOAD + 1], commit[2 * LP_STORE_OID + 1];
 
 	snprintf(counter, sizeof(counter), "%" PRId64, floor->counter);
 	lp_hex(floor->payload, sizeof(floor->payload), payload);
 	lp_hex(floor->commit, sizeof(floor->commit), commit);
-	lp_log(level, event, "source", run->config->name, "from", from, "counter", counter,
-	       "payload", payload, "commit", commit, "next", way_out, NULL);
+	lp_log(LOG_LEVEL_WARN, "floor-recovered", "source", run->config->name, "from", from,
+	       "counter", counter, "payload", payload, "commit", commit, "next",
+	       "the store was lost or is older; nothing below this is accepted", NULL);
 }
 
 static void copy(struct source_run *run, const struct stored_floor *floor)
@@ -62,8 +63,7 @@ static void restore(struct source_run *run, const struct stored_floor *floor, co
 		return;
 	}
 	run->floor = FLOOR_KNOWN;
-	tell(run, LOG_LEVEL_WARN, "floor-recovered", floor, from,
-	     "the store was lost or is older; nothing below this is accepted");
+	tell_recovered(run, floor, from);
 	lp_floor_copy(run);
 }
 
