@@ -117,13 +117,19 @@ def test_one_damaged_file_is_told_and_the_other_copies_hold(device):
     mend(device)
 
 
+def restore_old_state(site):
+    """Applies a third commit, then puts the state of before back; the third one's object id."""
+    old = site.limpet.folder / "old-state"
+    shutil.copytree(site.limpet.state_dir, old)
+    third = publish(site, "3")
+    shutil.rmtree(site.limpet.state_dir)
+    shutil.copytree(old, site.limpet.state_dir)
+    return third
+
+
 def test_a_restored_old_state_is_noticed_by_what_the_cluster_was_told(device):
     """A disk image of last month, and a server that serves last month's commit with it."""
-    old = device.limpet.folder / "old-state"
-    shutil.copytree(device.limpet.state_dir, old)
-    third = publish(device, "3")
-    shutil.rmtree(device.limpet.state_dir)
-    shutil.copytree(old, device.limpet.state_dir)
+    third = restore_old_state(device)
     serve(device, device.second)
 
     result = device.limpet.run("sync")
@@ -136,11 +142,7 @@ def test_a_restored_old_state_is_noticed_by_what_the_cluster_was_told(device):
 
 
 def test_a_daemon_with_a_restored_old_state_does_not_apply_it(device):
-    old = device.limpet.folder / "old-state"
-    shutil.copytree(device.limpet.state_dir, old)
-    third = publish(device, "3")
-    shutil.rmtree(device.limpet.state_dir)
-    shutil.copytree(old, device.limpet.state_dir)
+    third = restore_old_state(device)
     before = device.get("ConfigMap", "till-0")["metadata"]["resourceVersion"]
 
     device.limpet.start()

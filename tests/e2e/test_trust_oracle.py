@@ -13,6 +13,7 @@ import pytest
 
 from support.gitserver import git_environment
 from support.limpet import binary
+from support.mutations import double_line, drop_line, swap_lines
 from support.siterepo import KEY_TYPES
 
 KEYS = {**KEY_TYPES, "rsa2048": ["-t", "rsa", "-b", "2048"], "rsa4096": ["-t", "rsa", "-b", "4096"],
@@ -173,25 +174,6 @@ def insert(data, rng):
 def cut(data, rng):
     at = rng.randrange(len(data))
     return data[:at] + data[at + rng.randrange(1, 5):]
-
-
-def double_line(data, rng):
-    lines = data.split(b"\n")
-    at = rng.randrange(len(lines))
-    return b"\n".join(lines[:at + 1] + lines[at:])
-
-
-def drop_line(data, rng):
-    lines = data.split(b"\n")
-    del lines[rng.randrange(len(lines))]
-    return b"\n".join(lines)
-
-
-def swap_lines(data, rng):
-    lines = data.split(b"\n")
-    one, two = rng.randrange(len(lines)), rng.randrange(len(lines))
-    lines[one], lines[two] = lines[two], lines[one]
-    return b"\n".join(lines)
 
 
 def add_header(data, rng):
