@@ -103,6 +103,29 @@ enum lp_code lp_refusal_get(struct db *db, const char *source, const uint8_t tip
 	return take_refusal(&q, ret, err);
 }
 
+enum lp_code lp_refusal_tips(struct db *db, const char *source,
+			     const uint8_t judged_by[LP_STORE_DIGEST],
+			     uint8_t ret[LP_REFUSALS_KEPT][LP_STORE_OID], uint32_t *ret_count,
+			     struct err *err)
+{
+	LP_AUTO(lp_sql_done)
+	struct sql q =
+		lp_sql(db, "SELECT tip FROM refusal WHERE source = ? AND judged_by = ? LIMIT ?");
+	enum lp_code code;
+	uint32_t count = 0;
+
+	lp_sql_put_text(&q, source);
+	lp_sql_put_bytes(&q, judged_by, LP_STORE_DIGEST);
+	lp_sql_put_int(&q, LP_REFUSALS_KEPT);
+	while ((code = lp_sql_next(&q, err)) == LP_OK)
+		lp_sql_bytes(&q, ret[count++], LP_STORE_OID);
+	if (code != LP_NOT_FOUND)
+		return code;
+	LP_TRY(lp_sql_check(&q, err));
+	*ret_count = count;
+	return LP_OK;
+}
+
 enum lp_code lp_refusal_nth(struct db *db, const char *source, unsigned nth,
 			    struct stored_refusal *ret, struct err *err)
 {

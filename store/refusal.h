@@ -38,6 +38,15 @@ LP_CHECKED enum lp_code lp_refusal_get(struct db *db, const char *source,
 				       const uint8_t tip[LP_STORE_OID], struct stored_refusal *ret,
 				       struct err *err);
 
+/*
+ * The tips that were judged by the same as now, at most LP_REFUSALS_KEPT: whoever serves them in
+ * turn gets none of them fetched again.
+ */
+LP_CHECKED enum lp_code lp_refusal_tips(struct db *db, const char *source,
+					const uint8_t judged_by[LP_STORE_DIGEST],
+					uint8_t ret[LP_REFUSALS_KEPT][LP_STORE_OID],
+					uint32_t *ret_count, struct err *err);
+
 /* The nth newest, from 0. LP_NOT_FOUND past the last one. */
 LP_CHECKED enum lp_code lp_refusal_nth(struct db *db, const char *source, unsigned nth,
 				       struct stored_refusal *ret, struct err *err);

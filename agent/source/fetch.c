@@ -270,8 +270,9 @@ static enum lp_code fetch_news(struct fetching *f, struct fetched *ret, struct e
 
 static bool is_news(const struct fetch_request *request, const struct oid *tip)
 {
-	if (!lp_oid_is_zero(&request->skip) && lp_oid_equal(tip, &request->skip))
-		return false;
+	for (uint32_t i = 0; i < request->refused_count; i++)
+		if (lp_oid_equal(tip, &request->refused[i]))
+			return false;
 	return request->again || !lp_oid_equal(tip, &request->accepted);
 }
 

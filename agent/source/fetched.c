@@ -10,7 +10,9 @@ void lp_fetch_request_put(struct wire_writer *w, const struct fetch_request *req
 	lp_wire_put_str(w, request->credentials_file);
 	lp_wire_put_str(w, request->objects);
 	lp_wire_put_bytes(w, request->accepted.bytes, sizeof(request->accepted.bytes));
-	lp_wire_put_bytes(w, request->skip.bytes, sizeof(request->skip.bytes));
+	lp_wire_put_u32(w, request->refused_count);
+	for (uint32_t i = 0; i < request->refused_count; i++)
+		lp_wire_put_bytes(w, request->refused[i].bytes, LP_OID_BYTES);
 	lp_wire_put_u64(w, request->max_pack_bytes);
 	lp_wire_put_u64(w, request->max_store_bytes);
 	lp_wire_put_i64(w, request->floor_s);
@@ -27,7 +29,13 @@ void lp_fetch_request_take(struct wire_reader *r, struct fetch_request *ret)
 	lp_wire_str(r, ret->credentials_file, sizeof(ret->credentials_file));
 	lp_wire_str(r, ret->objects, sizeof(ret->objects));
 	lp_wire_bytes(r, ret->accepted.bytes, sizeof(ret->accepted.bytes));
-	lp_wire_bytes(r, ret->skip.bytes, sizeof(ret->skip.bytes));
+	ret->refused_count = lp_wire_u32(r);
+	if (ret->refused_count > LP_REFUSALS_KEPT) {
+		r->bad = true;
+		ret->refused_count = 0;
+	}
+	for (uint32_t i = 0; i < ret->refused_count; i++)
+		lp_wire_bytes(r, ret->refused[i].bytes, LP_OID_BYTES);
 	ret->max_pack_bytes = lp_wire_u64(r);
 	ret->max_store_bytes = lp_wire_u64(r);
 	ret->floor_s = lp_wire_i64(r);

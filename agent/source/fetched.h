@@ -9,6 +9,7 @@
 #include "platform/fs.h"
 #include "platform/limits.h"
 #include "platform/wire.h"
+#include "store/limits.h"
 
 /* The frames of the fetch role. */
 enum fetch_frame {
@@ -25,10 +26,11 @@ struct fetch_request {
 	char url[LP_URL_MAX];
 	char ref[LP_REF_MAX]; /* "refs/heads/site/berlin" */
 	char ca_file[LP_PATH_MAX];
-	char credentials_file[LP_PATH_MAX]; /* "user:password", one line; "" none */
-	char objects[LP_PATH_MAX];          /* folder of the source's object store */
-	struct oid accepted;                /* zero: nothing accepted yet */
-	struct oid skip;          /* a refused tip that need not be fetched again; zero: none */
+	char credentials_file[LP_PATH_MAX];   /* "user:password", one line; "" none */
+	char objects[LP_PATH_MAX];            /* folder of the source's object store */
+	struct oid accepted;                  /* zero: nothing accepted yet */
+	struct oid refused[LP_REFUSALS_KEPT]; /* tips that need not be fetched again */
+	uint32_t refused_count;
 	uint64_t max_pack_bytes;  /* 0: LP_PACK_BYTES, which is also the most */
 	uint64_t max_store_bytes; /* a larger object store is replaced; 0: the default */
 	int64_t floor_s;          /* Unix seconds that have passed for certain: for certificates */
@@ -39,7 +41,7 @@ struct fetch_request {
 struct fetched {
 	char source[LP_SOURCE_NAME_MAX];
 	struct oid tip;
-	bool unchanged; /* the tip is accepted or skip; nothing was fetched */
+	bool unchanged; /* the tip is accepted or one of refused; nothing was fetched */
 	bool ancestry;  /* all commits between accepted and tip are there, as far as related */
 	bool cut;       /* they are not, for they pass the bounds (LP_ANCESTRY_COMMITS, bytes) */
 	char quarantine[LP_PATH_MAX]; /* folder with the new pack; "" when unchanged */

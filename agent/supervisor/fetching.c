@@ -16,21 +16,22 @@
 
 #define ANSWER_MARGIN_MS 5000 /* what the role may take past its own deadline to tell of it */
 
-/* The one refused tip that need not be fetched again: the last one seen, judged as today. */
-static enum lp_code known_refusal(struct source_run *run, const uint8_t tip[LP_STORE_OID],
-				  struct oid *ret, struct err *err)
+/* What need not be fetched again: refused tips, unless what judges has changed or a person asks. */
+static enum lp_code put_refused(struct source_run *run, struct fetch_request *request,
+				struct err *err)
 {
-	struct stored_refusal refusal;
-	uint8_t judged_by[32];
+	uint8_t judged_by[32], tips[LP_REFUSALS_KEPT][LP_STORE_OID];
+	struct stored_refusal any;
 
-	enum lp_code code = lp_refusal_get(run->super->db, run->config->name, tip, &refusal, err);
+	enum lp_code code = lp_refusal_nth(run->super->db, run->config->name, 0, &any, err);
 	if (code == LP_NOT_FOUND || run->judge_again)
 		return LP_OK;
-	if (code != LP_OK)
-		return code;
+	LP_TRY(code);
 	LP_TRY(lp_judged_by(run, judged_by, err));
-	if (memcmp(judged_by, refusal.judged_by, sizeof(judged_by)) == 0)
-		memcpy(ret->bytes, tip, sizeof(ret->bytes));
+	LP_TRY(lp_refusal_tips(run->super->db, run->config->name, judged_by, tips,
+			       &request->refused_count, err));
+	for (uint32_t i = 0; i < request->refused_count; i++)
+		memcpy(request->refused[i].bytes, tips[i], sizeof(tips[i]));
 	return LP_OK;
 }
 
@@ -40,7 +41,6 @@ static enum lp_code make_request(struct source_run *run, struct fetch_request *r
 	const struct source_config *config = run->config;
 	const struct limits_config *limits = &run->super->config.limits;
 	struct stored_floor floor;
-	struct source_state state;
 
 	*request = (struct fetch_request){
 		.max_pack_bytes = (uint64_t)limits->fetch_bytes,
@@ -66,8 +66,7 @@ static enum lp_code make_request(struct source_run *run, struct fetch_request *r
 		memcpy(request->accepted.bytes, floor.commit, sizeof(floor.commit));
 		request->again = !floor.revision;
 	}
-	LP_TRY(lp_state_get(run->super->db, config->name, &state, err));
-	return known_refusal(run, state.tip, &request->skip, err);
+	return put_refused(run, request, err);
 }
 
 void lp_poll_failed(struct source_run *run, const char *event, const char *why,

@@ -517,6 +517,10 @@ def test_no_refused_tip_is_fetched_again_whatever_it_was_refused_as(ecdsa):
             assert wait_refused(site, tip)["verdict"] == verdict
             quiet(site)
             assert judged(site, verdict) == 1
+        for tip in [*tips.values()] * 2:  # in turn
+            serve(site, tip)
+            quiet(site)
+        assert all(judged(site, verdict) == 1 for verdict in tips)
         site.limpet.stop()
         site.limpet.start()
         site.limpet.wait_status(lambda s: source(s)["traffic"]["polls"] >= 2, "two polls")

@@ -104,9 +104,9 @@ def test_the_accepted_tip_and_a_refused_one_are_not_fetched_again(origin):
     assert origin.role.fetch()["unchanged"]
     refused = origin.change("v: 2\n")
     origin.repo.push()
-    answer = origin.role.fetch(skip=refused)
+    answer = origin.role.fetch(refused=[refused, "1" * 40])
     assert answer["unchanged"] and answer["tip"] == refused and answer["quarantine"] == ""
-    assert not origin.role.fetch(skip=tip)["unchanged"]
+    assert not origin.role.fetch(refused=[tip])["unchanged"]
 
 
 @pytest.mark.parametrize("allowed", [True, False], ids=["filter", "no-filter"])
@@ -224,7 +224,7 @@ def test_an_ancestry_past_the_bound_is_cut_at_the_head_of_its_pack(origin):
     origin.role.sync()
     long = line_of(origin, "long", limit("LP_ANCESTRY_COMMITS") + 500)
     origin.remote.set_branch("site/demo", long)
-    before = origin.role.fetch(skip=long)["received"]
+    before = origin.role.fetch(refused=[long])["received"]
     fetched = origin.role.fetch()
     assert fetched["code"] == "ok" and fetched["tip"] == long and not fetched["ancestry"]
     assert fetched["received"] - before < 500_000
@@ -335,7 +335,7 @@ def test_one_changed_file_of_500_comes_as_a_thin_pack(origin):
     origin.repo.edit("d1/f1.yaml", "v: 1\n", "v: 2\n")
     origin.repo.commit()
     origin.repo.push()
-    poll = origin.role.fetch(skip=origin.repo.tip())["received"]
+    poll = origin.role.fetch(refused=[origin.repo.tip()])["received"]
     fetched = origin.role.sync()
     assert fetched["received"] - poll < 2500
     assert tip_is_whole(origin, fetched["tip"])

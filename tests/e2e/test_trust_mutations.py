@@ -295,6 +295,7 @@ STRICTER = [
     ("malformed", "only looks like gpgsig", "git leaves gpgsig... headers out of what is signed"),
     ("malformed", "reserved field", "ssh-keygen does not look at the reserved field"),
     ("malformed", "the armor|the signature does not begin|carriage return in a header", SPELLING),
+    ("malformed", "a NUL byte", SPELLING),  # behind the armor; anywhere else git, too, refuses
     ("malformed", "line [0-9]+: expected", "git reads headers in another order, or without a value"),
 ]
 

@@ -65,6 +65,18 @@ static void put_code(struct answer *answer, enum lp_code code, const char *messa
 
 /* --- the role --- */
 
+static void refused_of(const struct jval *command, struct fetch_request *request)
+{
+	struct json_iter it = lp_json_iter(lp_json_get(command, "refused"));
+
+	while (lp_json_next(&it)) {
+		const char *hex = lp_json_str(it.value);
+		DIE_IF(request->refused_count == LP_REFUSALS_KEPT || !hex ||
+		       !lp_oid_parse(hex, strlen(hex),
+				     &request->refused[request->refused_count++]));
+	}
+}
+
 static void send_request(const struct jval *command)
 {
 	struct fetch_request request = {0};
@@ -78,7 +90,7 @@ static void send_request(const struct jval *command)
 		sizeof(request.credentials_file));
 	text_of(command, "objects", request.objects, sizeof(request.objects));
 	oid_of(command, "accepted", &request.accepted);
-	oid_of(command, "skip", &request.skip);
+	refused_of(command, &request);
 	if (lp_json_int(lp_json_get(command, "max_pack_bytes"), &number))
 		request.max_pack_bytes = (uint64_t)number;
 	number = 0;

@@ -225,6 +225,32 @@ static void only_the_newest_refusals_are_kept(void)
 	CHECK(n == LP_REFUSALS_KEPT && err.code == LP_NOT_FOUND);
 }
 
+static void the_tips_that_were_refused_by_the_same_rules_are_found_at_once(void)
+{
+	uint8_t tips[LP_REFUSALS_KEPT][LP_STORE_OID];
+	struct stored_refusal r = make_refusal(0);
+	uint8_t judged_by[LP_STORE_DIGEST];
+	uint32_t count;
+
+	start();
+	memcpy(judged_by, r.judged_by, sizeof(judged_by));
+	for (unsigned i = 0; i < LP_REFUSALS_KEPT + 2; i++) {
+		r = make_refusal(i);
+		CHECK_OK(lp_refusal_put(db, "site", &r, &err));
+	}
+	CHECK_OK(lp_refusal_put(db, "other", &r, &err));
+	CHECK_OK(lp_refusal_tips(db, "site", judged_by, tips, &count, &err));
+	CHECK(count == LP_REFUSALS_KEPT);
+	r.judged_by[0] ^= 1;
+	CHECK_OK(lp_refusal_put(db, "site", &r, &err));
+	CHECK_OK(lp_refusal_tips(db, "site", judged_by, tips, &count, &err));
+	CHECK(count == LP_REFUSALS_KEPT - 1);
+	CHECK_OK(lp_refusal_tips(db, "site", r.judged_by, tips, &count, &err));
+	CHECK(count == 1 && memcmp(tips[0], r.tip, LP_STORE_OID) == 0);
+	CHECK_OK(lp_refusal_tips(db, "nobody", judged_by, tips, &count, &err));
+	CHECK(count == 0);
+}
+
 /* --- kinds --- */
 
 static struct stored_kind kinds[LP_KINDS_MAX + 1];
@@ -298,6 +324,7 @@ int main(void)
 	TEST(a_refused_tip_is_remembered_and_counted);
 	TEST(a_tip_that_is_accepted_is_refused_no_more);
 	TEST(only_the_newest_refusals_are_kept);
+	TEST(the_tips_that_were_refused_by_the_same_rules_are_found_at_once);
 	TEST(kinds_are_replaced_only_when_they_differ);
 	TEST(too_many_kinds_or_one_twice_change_nothing);
 	remove_folder();
