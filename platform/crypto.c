@@ -230,6 +230,15 @@ bool lp_rsa_verify(struct slice n, struct slice e, enum lp_hash_alg alg, const u
 			  (struct slice){key, (size_t)(at - key)}, digest, hashes[alg].bytes, sig);
 }
 
+/* libsodium compares a char that is signed, and takes '+' and '/' with bit 7 set for themselves. */
+static bool is_ascii(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] >= 0x80)
+			return false;
+	return true;
+}
+
 enum lp_code lp_base64_decode(struct slice text, struct buf *b, struct err *err)
 {
 	size_t len = 0;
@@ -244,7 +253,7 @@ enum lp_code lp_base64_decode(struct slice text, struct buf *b, struct err *err)
 	const char *end = NULL;
 	int rc = sodium_base642bin(b->data + b->len, text.len / 4 * 3, (const char *)text.data,
 				   text.len, NULL, &len, &end, sodium_base64_VARIANT_ORIGINAL);
-	if (rc != 0 || end != (const char *)text.data + text.len) {
+	if (rc != 0 || end != (const char *)text.data + text.len || !is_ascii(text)) {
 		b->data[b->len] = '\0';
 		return lp_err_set(err, LP_REJECTED, "not base64");
 	}

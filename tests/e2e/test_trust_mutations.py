@@ -294,6 +294,8 @@ STRICTER = [
     ("malformed", "a second gpgsig header", "git joins signatures, and ssh-keygen reads the first"),
     ("malformed", "only looks like gpgsig", "git leaves gpgsig... headers out of what is signed"),
     ("malformed", "reserved field", "ssh-keygen does not look at the reserved field"),
+    ("malformed", "SSHSIG and version 1", "ssh-keygen reads version 0, too"),
+    ("not-yet-valid-key", "dated 0", "git does not tell ssh-keygen of a date that is 0"),
     ("malformed", "the armor|the signature does not begin|carriage return in a header", SPELLING),
     ("malformed", "a NUL byte", SPELLING),  # behind the armor; anywhere else git, too, refuses
     ("malformed", "line [0-9]+: expected", "git reads headers in another order, or without a value"),

@@ -172,6 +172,20 @@ static void base64_has_one_spelling(void)
 	}
 }
 
+static void only_the_64_characters_of_base64_are_taken(void)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				       "0123456789+/";
+	LP_AUTO(lp_buf_free) struct buf b = LP_BUF(64);
+
+	for (int c = 0; c < 256; c++) {
+		const uint8_t text[] = {(uint8_t)c, 'm', '9', 'v'};
+		lp_buf_clear(&b);
+		bool taken = lp_base64_decode((struct slice){text, 4}, &b, &err) == LP_OK;
+		CHECK(taken == (memchr(alphabet, c, 64) != NULL));
+	}
+}
+
 static void base64_past_the_ceiling_is_a_limit(void)
 {
 	LP_AUTO(lp_buf_free) struct buf b = LP_BUF(3);
@@ -223,6 +237,7 @@ int main(void)
 	TEST(ecdsa_signatures_verify_on_each_curve);
 	TEST(rsa_signatures_verify_from_2048_bits);
 	TEST(base64_has_one_spelling);
+	TEST(only_the_64_characters_of_base64_are_taken);
 	TEST(base64_past_the_ceiling_is_a_limit);
 	TEST(an_hmac_is_that_of_the_standard);
 	TEST(siphash_is_that_of_its_paper);
