@@ -238,7 +238,7 @@ static enum lp_code walk_header(struct walk *w, struct ssh_reader *r)
 	if (!lp_ssh_take_bytes(r, sizeof(MAGIC) - 1, &magic) || !lp_ssh_take_u32(r, &version) ||
 	    !lp_ssh_take_u64(r, &number) || !lp_ssh_take_u64(r, &generated_s) ||
 	    !lp_ssh_take_u64(r, &flags) || !lp_ssh_take_string(r, &reserved) ||
-	    !lp_ssh_take_string(r, &comment))
+	    !lp_ssh_take_text(r, &comment))
 		return malformed(w, "its header");
 	if (version != VERSION || flags != 0)
 		return malformed(w, "of a version or with flags that are not known");

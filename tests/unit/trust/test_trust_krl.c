@@ -184,6 +184,14 @@ static void a_header_that_is_not_known_refuses_the_list(void)
 	CHECK_CODE(parse(splice(good, 3, 1, LP_SLICE("X"))), LP_CONFIG, "expected a public key");
 }
 
+static void a_comment_is_text_as_for_openssh(void)
+{
+	struct slice good = load_ssh("krl-serial");
+
+	CHECK_OK(parse(splice(good, 40, 4, LP_SLICE("\0\0\0\2xy"))));
+	CHECK_CODE(parse(splice(good, 40, 4, LP_SLICE("\0\0\0\2\0y"))), LP_CONFIG, "header");
+}
+
 static void a_krl_that_is_cut_is_refused_or_ends_with_a_section(void)
 {
 	struct slice good = load_ssh("krl-id");
@@ -311,6 +319,7 @@ int main(void)
 	TEST(a_malformed_section_refuses_the_list);
 	TEST(serial_numbers_that_are_none_refuse_the_list);
 	TEST(a_header_that_is_not_known_refuses_the_list);
+	TEST(a_comment_is_text_as_for_openssh);
 	TEST(a_krl_that_is_cut_is_refused_or_ends_with_a_section);
 	TEST(a_list_of_keys_revokes_them_and_what_they_certified);
 	TEST(a_line_that_is_no_key_refuses_the_list_with_its_number);
