@@ -428,7 +428,7 @@ int main(int argc, char **argv)
 	if (lp_role_enter(argc, argv, &name, &channel, &err) == LP_OK && name)
 		return serve();
 	lp_log_setup(LOG_LEVEL_ERROR, "");
-	alarm(60); /* an apply that does not end */
+	alarm(240); /* an apply that does not end */
 	TEST(a_revision_is_applied);
 	TEST(steps_under_way_end_with_the_plan_that_sent_them);
 	TEST(a_server_that_wants_to_rest_for_a_day_holds_nothing_up);

@@ -197,7 +197,7 @@ int main(int argc, char **argv)
 	if (lp_role_enter(argc, argv, &name, &channel, &err) == LP_OK && name)
 		return serve(strcmp(name, "render") == 0);
 	lp_log_setup(LOG_LEVEL_ERROR, "");
-	alarm(60); /* a judgement that does not end */
+	alarm(240); /* a judgement that does not end */
 	TEST(revisions_do_not_pile_up_while_the_api_server_is_away);
 	TEST(a_verdict_about_another_commit_is_not_believed);
 	TEST(what_a_server_held_back_is_judged_again);
