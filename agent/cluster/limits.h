@@ -22,6 +22,13 @@
 #define LP_CONTINUE_BYTES 4096u          /* a continue token */
 #define LP_CRD_BYTES      (4u * LP_MIB)  /* a CustomResourceDefinition whole */
 
+/* watches */
+#define LP_WATCHES_MAX        256u /* kinds watched; what is more is left to the deep pass */
+#define LP_WATCH_STREAMS      90u  /* on one connection; the API server allows 100 */
+#define LP_STREAM_EVENT_BYTES (8u * LP_MIB) /* of one object flowing by; none of it is kept */
+#define LP_MANAGER_MAX        129u /* a field manager with its NUL: the API allows 128 bytes */
+#define LP_STREAM_DEPTH       64u  /* brackets; fieldsV1 is nested like the object */
+
 /* of what the API server says, with its NUL */
 #define LP_RESOURCE_VERSION_MAX 32
 #define LP_EVENT_MESSAGE        1024 /* for people; cut */

@@ -15,7 +15,7 @@ static uint32_t take_below(struct wire_reader *r, uint32_t count)
 	return 0;
 }
 
-static void key_put(struct wire_writer *w, const struct object_key *key)
+void lp_object_key_put(struct wire_writer *w, const struct object_key *key)
 {
 	lp_wire_put_str(w, key->group);
 	lp_wire_put_str(w, key->version);
@@ -24,7 +24,7 @@ static void key_put(struct wire_writer *w, const struct object_key *key)
 	lp_wire_put_str(w, key->name);
 }
 
-static void key_take(struct wire_reader *r, struct object_key *ret)
+void lp_object_key_take(struct wire_reader *r, struct object_key *ret)
 {
 	lp_wire_str(r, ret->group, sizeof(ret->group));
 	lp_wire_str(r, ret->version, sizeof(ret->version));
@@ -33,14 +33,14 @@ static void key_take(struct wire_reader *r, struct object_key *ret)
 	lp_wire_str(r, ret->name, sizeof(ret->name));
 }
 
-static void live_put(struct wire_writer *w, const struct live *live)
+void lp_live_put(struct wire_writer *w, const struct live *live)
 {
 	lp_wire_put_str(w, live->version);
 	lp_wire_put_i64(w, live->generation);
 	lp_wire_put_bytes(w, live->entry, sizeof(live->entry));
 }
 
-static void live_take(struct wire_reader *r, struct live *ret)
+void lp_live_take(struct wire_reader *r, struct live *ret)
 {
 	lp_wire_str(r, ret->version, sizeof(ret->version));
 	ret->generation = lp_wire_i64(r);
@@ -75,10 +75,10 @@ void lp_step_put(struct wire_writer *w, const struct step *step)
 	lp_wire_put_u64(w, step->id);
 	lp_wire_put_u32(w, step->kind);
 	lp_wire_put_str(w, step->source);
-	key_put(w, &step->key);
+	lp_object_key_put(w, &step->key);
 	lp_wire_put_u32(w, step->scope);
 	lp_wire_put_str(w, step->uid);
-	live_put(w, &step->known);
+	lp_live_put(w, &step->known);
 	lp_wire_put_u8(w, step->exact);
 	lp_wire_put_str(w, step->default_ns);
 	lp_wire_put_bytes(w, step->body.data, step->body.len);
@@ -91,10 +91,10 @@ void lp_step_take(struct wire_reader *r, struct step *ret)
 	ret->id = lp_wire_u64(r);
 	ret->kind = take_below(r, STEP_KIND_COUNT);
 	lp_wire_str(r, ret->source, sizeof(ret->source));
-	key_take(r, &ret->key);
+	lp_object_key_take(r, &ret->key);
 	ret->scope = take_below(r, SCOPE_CLUSTER + 1);
 	lp_wire_str(r, ret->uid, sizeof(ret->uid));
-	live_take(r, &ret->known);
+	lp_live_take(r, &ret->known);
 	ret->exact = lp_wire_u8(r);
 	lp_wire_str(r, ret->default_ns, sizeof(ret->default_ns));
 	ret->body = lp_wire_slice(r);
@@ -111,13 +111,13 @@ void lp_event_put(struct wire_writer *w, const struct event *event)
 	lp_wire_put_u32(w, event->code);
 	lp_wire_put_u32(w, (uint32_t)event->status);
 	lp_wire_put_i64(w, event->retry_after_ms);
-	key_put(w, &event->key);
+	lp_object_key_put(w, &event->key);
 	lp_wire_put_u32(w, event->scope);
 	lp_wire_put_str(w, event->resource);
 	lp_wire_put_u32(w, event->verbs);
 	lp_wire_put_u8(w, event->preferred);
 	lp_wire_put_str(w, event->uid);
-	live_put(w, &event->live);
+	lp_live_put(w, &event->live);
 	lp_wire_put_str(w, event->message);
 }
 
@@ -151,13 +151,13 @@ void lp_event_take(struct wire_reader *r, struct event *ret)
 	ret->code = take_below(r, LP_INTERNAL + 1);
 	ret->status = (int)take_below(r, 1000);
 	ret->retry_after_ms = take_retry_after(r);
-	key_take(r, &ret->key);
+	lp_object_key_take(r, &ret->key);
 	ret->scope = take_below(r, SCOPE_CLUSTER + 1);
 	lp_wire_str(r, ret->resource, sizeof(ret->resource));
 	ret->verbs = lp_wire_u32(r);
 	ret->preferred = lp_wire_u8(r);
 	lp_wire_str(r, ret->uid, sizeof(ret->uid));
-	live_take(r, &ret->live);
+	lp_live_take(r, &ret->live);
 	lp_wire_str(r, ret->message, sizeof(ret->message));
 	r->bad |= !is_named(ret);
 }

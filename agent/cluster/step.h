@@ -14,11 +14,13 @@
 
 #define LP_LIVE_ENTRY 32
 
-/* The frames of the channel: setup once and first, then steps down and events up. */
+/* The frames of the channel: setup once and first, then steps and orders down, events up. */
 enum cluster_frame {
 	CLUSTER_SETUP = 1, /* struct cluster_setup */
 	CLUSTER_STEP,      /* struct step */
 	CLUSTER_EVENT,     /* struct event */
+	CLUSTER_WATCH,     /* struct watch_order, down at any time after the setup (sighting.h) */
+	CLUSTER_SIGHTING,  /* struct sighting, up */
 };
 
 struct cluster_setup {
@@ -113,6 +115,10 @@ struct event {
  * that is DONE, FAILED or RETRY; KIND and FOUND come before it. A step that got RETRY is over:
  * whoever wants it sends it again.
  */
+void lp_object_key_put(struct wire_writer *w, const struct object_key *key);
+void lp_object_key_take(struct wire_reader *r, struct object_key *ret);
+void lp_live_put(struct wire_writer *w, const struct live *live);
+void lp_live_take(struct wire_reader *r, struct live *ret);
 void lp_cluster_setup_put(struct wire_writer *w, const struct cluster_setup *setup);
 void lp_cluster_setup_take(struct wire_reader *r, struct cluster_setup *ret);
 void lp_step_put(struct wire_writer *w, const struct step *step);
