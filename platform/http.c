@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client: its connections, its calls, and the loop that moves them on. */
+/* The client: its connections and its calls. */
 #include "platform/http.h"
 
-#include "platform/clock.h"
 #include "platform/fs.h"
 #include "platform/http_curl.h"
 #include "platform/http_tls.h"
 #include "platform/limits.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,11 +87,15 @@ static void set_pool(struct http *http)
 	curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
 	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, connections);
 	curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+	if (http->max_streams)
+		curl_multi_setopt(http->multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
+				  (long)http->max_streams);
 }
 
 static enum lp_code fill(struct http *http, const struct http_options *options, struct err *err)
 {
 	http->max_connections = options->max_connections ? options->max_connections : 2;
+	http->max_streams = options->max_streams;
 	http->http1_only = options->http1_only;
 	http->connect_timeout_ms =
 		options->connect_timeout_ms ? options->connect_timeout_ms : 15000;
@@ -174,16 +176,16 @@ bool lp_http_ok(const struct http_response *response)
 
 /* --- calls --- */
 
-static enum lp_code multi_error(CURLMcode code, struct err *err)
+enum lp_code lp_http_multi_error(CURLMcode code, struct err *err)
 {
 	return lp_err_set(err, LP_INTERNAL, "libcurl: %s", curl_multi_strerror(code));
 }
 
-static enum lp_code add_to_multi(struct http_call *call, struct err *err)
+enum lp_code lp_http_call_add(struct http_call *call, struct err *err)
 {
 	CURLMcode code = curl_multi_add_handle(call->http->multi, call->easy);
 	if (code != CURLM_OK)
-		return multi_error(code, err);
+		return lp_http_multi_error(code, err);
 	call->added = true;
 	return LP_OK;
 }
@@ -194,7 +196,7 @@ enum lp_code lp_http_start(struct http *http, const struct http_request *request
 	struct http_call *call = NULL;
 	LP_TRY(lp_http_call_new(http, request, &call, err));
 	/* From inside a callback libcurl takes no new handle: the next round adds it. */
-	if (!http->inside && add_to_multi(call, err) != LP_OK) {
+	if (!http->inside && lp_http_call_add(call, err) != LP_OK) {
 		lp_http_call_free(call);
 		return err->code;
 	}
@@ -212,157 +214,6 @@ void lp_http_cancel(struct http_call **call)
 		old->cancelled = true; /* freed when libcurl has returned */
 	else
 		lp_http_call_free(old);
-}
-
-/* Frees what was cancelled from inside callbacks, and adds what was started there. */
-static enum lp_code settle(struct http *http, struct err *err)
-{
-	struct http_call *next;
-	for (struct http_call *call = http->calls; call; call = next) {
-		next = call->next;
-		if (call->cancelled)
-			lp_http_call_free(call);
-		else if (!call->added)
-			LP_TRY(add_to_multi(call, err));
-	}
-	return LP_OK;
-}
-
-/* Tells a call's end. on_done may start and cancel calls, but not this one: it is gone. */
-static void tell_done(struct http_call *call, CURLcode result)
-{
-	struct http_sink sink = call->sink;
-	lp_http_call_finish(call, result);
-	struct http_response response = call->response;
-	struct err err = call->err;
-	bool cancelled = call->cancelled;
-	call->response.body = (struct buf){0};
-	lp_http_call_free(call);
-	if (!cancelled && sink.on_done)
-		sink.on_done(sink.ctx, &response, &err);
-	lp_http_response_free(&response);
-}
-
-/* One round of libcurl; *ret_running counts the calls that are left. */
-static enum lp_code move_on(struct http *http, unsigned *ret_running, struct err *err)
-{
-	int running = 0, left = 0;
-	LP_TRY(settle(http, err));
-	http->inside = true;
-	CURLMcode code = curl_multi_perform(http->multi, &running);
-	http->inside = false;
-	if (code != CURLM_OK)
-		return multi_error(code, err);
-	CURLMsg *message;
-	while ((message = curl_multi_info_read(http->multi, &left))) {
-		struct http_call *call = NULL;
-		CURLcode result = message->data.result;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-		http->happened = true;
-		tell_done(call, result);
-	}
-	LP_TRY(settle(http, err));
-	*ret_running = 0;
-	for (struct http_call *call = http->calls; call; call = call->next)
-		(*ret_running)++;
-	return LP_OK;
-}
-
-static bool readable(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	return fd >= 0 && poll(&p, 1, 0) > 0;
-}
-
-/* Waits on libcurl's sockets and extra_fd. */
-static enum lp_code wait_on(struct http *http, int timeout_ms, int extra_fd, struct err *err)
-{
-	struct curl_waitfd extra = {.fd = extra_fd, .events = CURL_WAIT_POLLIN};
-	CURLMcode code =
-		curl_multi_poll(http->multi, &extra, extra_fd >= 0 ? 1 : 0, timeout_ms, NULL);
-	return code == CURLM_OK ? LP_OK : multi_error(code, err);
-}
-
-/* libcurl has no endless wait; a minute at a time is as good. */
-#define LONGEST_WAIT_MS 60000
-
-enum lp_code lp_http_wait(struct http *http, int timeout_ms, int extra_fd, bool *ret_extra,
-			  unsigned *ret_running, struct err *err)
-{
-	int64_t deadline_ms = timeout_ms < 0 ? INT64_MAX : lp_boot_ms() + timeout_ms;
-	bool extra = false;
-	unsigned running = 0;
-	http->happened = false;
-	for (;;) {
-		LP_TRY(move_on(http, &running, err));
-		extra = readable(extra_fd);
-		int64_t left_ms = deadline_ms - lp_boot_ms();
-		if (http->happened || extra || left_ms <= 0 || (running == 0 && extra_fd < 0))
-			break;
-		LP_TRY(wait_on(http, left_ms < LONGEST_WAIT_MS ? (int)left_ms : LONGEST_WAIT_MS,
-			       extra_fd, err));
-	}
-	if (ret_extra)
-		*ret_extra = extra;
-	if (ret_running)
-		*ret_running = running;
-	return LP_OK;
-}
-
-/* --- one call, waited for --- */
-
-struct performed {
-	struct http_sink sink; /* of the caller */
-	struct http_response *response;
-	struct err *err;
-	enum lp_code code;
-	bool done;
-};
-
-static enum lp_code performed_header(void *ctx, const struct http_response *response,
-				     struct err *err)
-{
-	struct performed *p = ctx;
-	return p->sink.on_header ? p->sink.on_header(p->sink.ctx, response, err) : LP_OK;
-}
-
-static enum lp_code performed_body(void *ctx, const uint8_t *data, size_t n, struct err *err)
-{
-	struct performed *p = ctx;
-	return p->sink.on_body(p->sink.ctx, data, n, err);
-}
-
-static void performed_done(void *ctx, struct http_response *response, struct err *result)
-{
-	struct performed *p = ctx;
-	*p->response = *response;
-	response->body = (struct buf){0};
-	p->code = result->code;
-	if (result->code != LP_OK)
-		*p->err = *result;
-	p->done = true;
-}
-
-enum lp_code lp_http_perform(struct http *http, const struct http_request *request,
-			     struct http_response *response, struct err *err)
-{
-	struct performed p = {.sink = request->sink, .response = response, .err = err};
-	struct http_request mine = *request;
-	struct http_call *call = NULL;
-	*response = (struct http_response){.retry_after_ms = -1};
-	mine.sink = (struct http_sink){.ctx = &p,
-				       .on_header = performed_header,
-				       .on_body = request->sink.on_body ? performed_body : NULL,
-				       .on_done = performed_done};
-	LP_TRY(lp_http_start(http, &mine, &call, err));
-	while (!p.done)
-		if (lp_http_wait(http, -1, -1, NULL, NULL, err) != LP_OK) {
-			lp_http_cancel(&call);
-			return err->code;
-		}
-	if (p.sink.on_done)
-		p.sink.on_done(p.sink.ctx, response, err);
-	return p.code;
 }
 
 enum lp_code lp_url_encode(struct buf *out, const char *text, struct err *err)

@@ -35,6 +35,7 @@ struct http_options {
 	const char *user_agent;   /* default "limpet/VERSION" */
 	const char *proxy;        /* "" none; NULL: from the environment */
 	unsigned max_connections; /* default 2 */
+	unsigned max_streams;     /* requests at once on one HTTP/2 connection; default 100 */
 	bool http1_only;
 	int64_t connect_timeout_ms; /* default 15 s */
 	int64_t stall_timeout_ms;   /* no byte for that long ends a request; default 60 s */
@@ -66,6 +67,7 @@ struct http_request {
 	 * collected, no bound when it is streamed (a watch). */
 	size_t max_response_bytes;
 	int64_t timeout_ms; /* for all of it; 0 none (a watch) */
+	bool may_rest;      /* no stall_timeout_ms: whoever asks sees to it (a watch) */
 	struct http_sink sink;
 };
 
@@ -108,12 +110,15 @@ LP_CHECKED enum lp_code lp_http_start(struct http *http, const struct http_reque
 void lp_http_cancel(struct http_call **call);
 
 /*
- * Moves all calls on for at most timeout_ms (-1: as long as it takes) or until extra_fd
- * (-1: none) is readable; returns earlier when anything happened. *ret_extra says whether
- * extra_fd is readable; *ret_running how many calls are left.
+ * Moves all calls of some clients on for at most timeout_ms (-1: as long as it takes) or until
+ * extra_fd (-1: none) is readable; returns earlier when anything happened. *ret_extra says whether
+ * extra_fd is readable; *ret_running how many calls are left (with none, and nothing else to wait
+ * for, it returns at once). At most LP_HTTP_CLIENTS_MAX
+ * clients; NULL ones are passed over. A callback may start calls on any of them, but close none.
  */
-LP_CHECKED enum lp_code lp_http_wait(struct http *http, int timeout_ms, int extra_fd,
-				     bool *ret_extra, unsigned *ret_running, struct err *err);
+LP_CHECKED enum lp_code lp_http_wait(struct http *const clients[], unsigned count, int timeout_ms,
+				     int extra_fd, bool *ret_extra, unsigned *ret_running,
+				     struct err *err);
 
 /* "2xx": whether the status says success. */
 bool lp_http_ok(const struct http_response *response);

@@ -229,8 +229,6 @@ static void set_connection(CURL *easy, struct http *http, CURLcode *bad)
 	SET(CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER_BYTES);
 	SET(CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_timeout_ms);
-	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-	SET(CURLOPT_LOW_SPEED_TIME, (long)((http->stall_timeout_ms + 999) / 1000));
 	SET(CURLOPT_USERAGENT, http->user_agent);
 	if (http->proxy)
 		SET(CURLOPT_PROXY, http->proxy);
@@ -255,6 +253,10 @@ static void set_request(CURL *easy, struct http_call *call, const struct http_re
 	SET(CURLOPT_CUSTOMREQUEST, request->method);
 	SET(CURLOPT_HTTPHEADER, call->headers);
 	SET(CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	if (!request->may_rest) { /* it makes libcurl look once a second */
+		SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
+		SET(CURLOPT_LOW_SPEED_TIME, (long)((call->http->stall_timeout_ms + 999) / 1000));
+	}
 	SET(CURLOPT_ERRORBUFFER, call->curl_error);
 	SET(CURLOPT_PRIVATE, call);
 	SET(CURLOPT_HEADERFUNCTION, on_header);

@@ -14,7 +14,7 @@ struct http {
 	struct buf ca_pem, client_cert_pem, client_key_pem;
 	char *ca_file, *user, *password, *bearer, *user_agent, *proxy; /* owned */
 	char *origin; /* "https://host:443" of the first request, when there are credentials */
-	unsigned max_connections;
+	unsigned max_connections, max_streams;
 	bool http1_only;
 	int64_t connect_timeout_ms, stall_timeout_ms;
 	struct tls_judge judge; /* of the server's certificates; outlives all connections */
@@ -45,6 +45,12 @@ LP_CHECKED enum lp_code lp_http_call_new(struct http *http, const struct http_re
 
 /* Takes a call out of its client and frees it with its response. */
 void lp_http_call_free(struct http_call *call);
+
+/* Gives a call to libcurl, which moves it on from then. LP_INTERNAL. */
+LP_CHECKED enum lp_code lp_http_call_add(struct http_call *call, struct err *err);
+
+/* What libcurl says, as an error. */
+enum lp_code lp_http_multi_error(CURLMcode code, struct err *err);
 
 /* Fills response and err of a call that libcurl has ended with result. */
 void lp_http_call_finish(struct http_call *call, CURLcode result);

@@ -67,6 +67,9 @@
 #define LP_SECRET_KEYS    10000u         /* keys of a Secret's stringData */
 #define LP_PROBLEMS_MAX   100u           /* errors told about one revision; the rest are counted */
 
+/* HTTP clients that are waited for together */
+#define LP_HTTP_CLIENTS_MAX 4
+
 /* the cluster */
 #define LP_CONCURRENCY_MAX 16u /* steps at once: the most that `cluster.concurrency` may say */
 

@@ -7,9 +7,7 @@
 #include "platform/log.h"
 #include "platform/sandbox.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <string.h>
 
 #define MEMORY_BYTES (256ull * LP_MIB)
@@ -110,14 +108,6 @@ static enum lp_code take_steps(struct cluster *cluster, struct err *err)
 	return LP_OK;
 }
 
-static bool is_asking(const struct cluster *cluster)
-{
-	for (unsigned i = 0; i < cluster->setup.concurrency; i++)
-		if (cluster->jobs[i].busy && cluster->jobs[i].call)
-			return true;
-	return false;
-}
-
 /* How long nothing need be looked at; -1: until something comes. */
 static int wait_ms(const struct cluster *cluster)
 {
@@ -135,13 +125,9 @@ static enum lp_code wait(struct cluster *cluster, bool *ret_readable, struct err
 {
 	int fd = has_room(cluster) ? cluster->channel->fd : -1;
 
-	if (is_asking(cluster))
-		return lp_http_wait(cluster->client.http, wait_ms(cluster), fd, ret_readable, NULL,
-				    err);
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int n = poll(&p, 1, wait_ms(cluster));
-	*ret_readable = n > 0;
-	return n < 0 && errno != EINTR ? lp_err_os(err, LP_INTERNAL, errno, "poll") : LP_OK;
+	struct http *clients[] = {cluster->client.http};
+
+	return lp_http_wait(clients, 1, wait_ms(cluster), fd, ret_readable, NULL, err);
 }
 
 static enum lp_code serve(struct cluster *cluster, struct err *err)

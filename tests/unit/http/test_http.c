@@ -2,6 +2,7 @@
 /* The client against a scripted server on loopback; TLS is tested end to end (tests/e2e). */
 #include "platform/clock.h"
 #include "platform/http.h"
+#include "platform/limits.h"
 #include "tests/unit/check.h"
 
 #include <arpa/inet.h>
@@ -348,7 +349,7 @@ static void wait_all(void)
 {
 	unsigned running = 1;
 	while (running)
-		CHECK_OK(lp_http_wait(http, 5000, -1, NULL, &running, &err));
+		CHECK_OK(lp_http_wait(&http, 1, 5000, -1, NULL, &running, &err));
 }
 
 static void a_streamed_body_needs_no_limit(void)
@@ -401,11 +402,11 @@ static void a_cancelled_call_says_nothing_more(void)
 	unsigned running = 9;
 	client((struct http_options){0});
 	CHECK_OK(lp_http_start(http, &request, &call, &err));
-	CHECK_OK(lp_http_wait(http, 50, -1, NULL, &running, &err));
+	CHECK_OK(lp_http_wait(&http, 1, 50, -1, NULL, &running, &err));
 	CHECK(running == 1);
 	lp_http_cancel(&call);
 	CHECK(call == NULL);
-	CHECK_OK(lp_http_wait(http, 50, -1, NULL, &running, &err));
+	CHECK_OK(lp_http_wait(&http, 1, 50, -1, NULL, &running, &err));
 	CHECK(running == 0 && seen.done == 0);
 }
 
@@ -439,15 +440,39 @@ static void another_descriptor_ends_the_wait(void)
 	unsigned running = 0;
 	client((struct http_options){0});
 	CHECK(pipe(ends) == 0);
-	CHECK_OK(lp_http_wait(http, 20, ends[0], &readable, &running, &err));
+	CHECK_OK(lp_http_wait(&http, 1, 20, ends[0], &readable, &running, &err));
 	CHECK(!readable && running == 0);
 	CHECK_OK(lp_http_start(http, &request, NULL, &err));
 	CHECK(write(ends[1], "x", 1) == 1);
 	int64_t begin_ms = lp_boot_ms();
-	CHECK_OK(lp_http_wait(http, 60000, ends[0], &readable, &running, &err));
+	CHECK_OK(lp_http_wait(&http, 1, 60000, ends[0], &readable, &running, &err));
 	CHECK(readable && running == 1 && lp_boot_ms() - begin_ms < 10000);
 	close(ends[0]);
 	close(ends[1]);
+}
+
+static void the_calls_of_several_clients_move_on_together(void)
+{
+	struct http_options options = {.proxy = "", .connect_timeout_ms = 5000};
+	struct http *clients[LP_HTTP_CLIENTS_MAX] = {NULL};
+	struct seen hanging = {0}, seen[LP_HTTP_CLIENTS_MAX] = {0};
+	struct http_request wait = request_for(&hanging, "/hang");
+	unsigned running = LP_HTTP_CLIENTS_MAX;
+
+	for (unsigned i = 1; i < LP_HTTP_CLIENTS_MAX; i++) { /* the first is not there */
+		CHECK_OK(lp_http_open(&options, &clients[i], &err));
+		struct http_request request = request_for(&seen[i], "/large");
+		CHECK_OK(lp_http_start(clients[i], &request, NULL, &err));
+	}
+	CHECK_OK(lp_http_start(clients[1], &wait, NULL, &err));
+	while (running > 1)
+		CHECK_OK(
+			lp_http_wait(clients, LP_HTTP_CLIENTS_MAX, 5000, -1, NULL, &running, &err));
+	for (unsigned i = 1; i < LP_HTTP_CLIENTS_MAX; i++) {
+		CHECK(seen[i].done == 1 && seen[i].bytes == 1 << 20);
+		lp_http_close(&clients[i]);
+	}
+	CHECK(hanging.done == 0);
 }
 
 /* --- files and names --- */
@@ -496,6 +521,7 @@ int main(void)
 	TEST(a_call_can_be_cancelled_from_its_own_sink);
 	TEST(closing_ends_what_still_runs);
 	TEST(another_descriptor_ends_the_wait);
+	TEST(the_calls_of_several_clients_move_on_together);
 	TEST(a_ca_that_cannot_be_used_is_named);
 	TEST(text_is_encoded_for_a_url);
 	lp_http_response_free(&response);
