@@ -22,6 +22,9 @@
 #define LP_CONTINUE_BYTES 4096u          /* a continue token */
 #define LP_CRD_BYTES      (4u * LP_MIB)  /* a CustomResourceDefinition whole */
 
+/* an apply that looks first */
+#define LP_IGNORE_BYTES 4096u /* JSON pointers of one object, one a line */
+
 /* watches */
 #define LP_WATCHES_MAX        256u /* kinds watched; what is more is left to the deep pass */
 #define LP_WATCH_STREAMS      90u  /* on one connection; the API server allows 100 */

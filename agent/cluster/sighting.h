@@ -18,16 +18,6 @@ enum sighting_kind {
 	SIGHTING_COUNT,
 };
 
-/* What else can be said of an object by its metadata. */
-enum sight_mark {
-	SIGHT_APPLIED = 1,      /* our entry of managedFields is there */
-	SIGHT_DELETING = 2,     /* it has a deletionTimestamp */
-	SIGHT_OVERRIDABLE = 4,  /* a manager whose fields we take over owns some of it */
-	SIGHT_SCALED = 8,       /* a controller sets its replicas by /scale, as an HPA does */
-	SIGHT_REPORT_ONLY = 16, /* its annotation limpet.dev/drift says report */
-	SIGHT_MARKS = 31,
-};
-
 struct sighting {
 	enum sighting_kind kind;
 	struct object_key key;            /* ns and name only of THERE and GONE */

@@ -77,10 +77,12 @@ void lp_step_put(struct wire_writer *w, const struct step *step)
 	lp_wire_put_str(w, step->source);
 	lp_object_key_put(w, &step->key);
 	lp_wire_put_u32(w, step->scope);
+	lp_wire_put_u32(w, step->how);
 	lp_wire_put_str(w, step->uid);
 	lp_live_put(w, &step->known);
 	lp_wire_put_u8(w, step->exact);
 	lp_wire_put_str(w, step->default_ns);
+	lp_wire_put_bytes(w, step->handed.data, step->handed.len);
 	lp_wire_put_bytes(w, step->body.data, step->body.len);
 	lp_wire_put_i64(w, step->timeout_ms);
 }
@@ -93,13 +95,15 @@ void lp_step_take(struct wire_reader *r, struct step *ret)
 	lp_wire_str(r, ret->source, sizeof(ret->source));
 	lp_object_key_take(r, &ret->key);
 	ret->scope = take_below(r, SCOPE_CLUSTER + 1);
+	ret->how = take_below(r, APPLY_HOW_COUNT);
 	lp_wire_str(r, ret->uid, sizeof(ret->uid));
 	lp_live_take(r, &ret->known);
 	ret->exact = lp_wire_u8(r);
 	lp_wire_str(r, ret->default_ns, sizeof(ret->default_ns));
+	ret->handed = lp_wire_slice(r);
 	ret->body = lp_wire_slice(r);
 	ret->timeout_ms = lp_wire_i64(r);
-	if (ret->timeout_ms < 0)
+	if (ret->timeout_ms < 0 || ret->handed.len > LP_IGNORE_BYTES)
 		r->bad = true;
 }
 
@@ -118,6 +122,8 @@ void lp_event_put(struct wire_writer *w, const struct event *event)
 	lp_wire_put_u8(w, event->preferred);
 	lp_wire_put_str(w, event->uid);
 	lp_live_put(w, &event->live);
+	lp_wire_put_u32(w, event->marks);
+	lp_wire_put_str(w, event->manager);
 	lp_wire_put_str(w, event->message);
 }
 
@@ -158,6 +164,8 @@ void lp_event_take(struct wire_reader *r, struct event *ret)
 	ret->preferred = lp_wire_u8(r);
 	lp_wire_str(r, ret->uid, sizeof(ret->uid));
 	lp_live_take(r, &ret->live);
+	ret->marks = take_below(r, SIGHT_MARKS + 1);
+	lp_wire_str(r, ret->manager, sizeof(ret->manager));
 	lp_wire_str(r, ret->message, sizeof(ret->message));
 	r->bad |= !is_named(ret);
 }
@@ -170,6 +178,16 @@ const char *lp_step_kind_name(enum step_kind kind)
 		[STEP_KINDS] = "kinds",     [STEP_LOOK] = "look",
 	};
 	return kind < STEP_KIND_COUNT ? names[kind] : "unknown";
+}
+
+const char *lp_apply_how_name(enum apply_how how)
+{
+	static const char *const names[APPLY_HOW_COUNT] = {
+		[APPLY_PLAIN] = "plain",
+		[APPLY_LOOK] = "look",
+		[APPLY_DRY] = "dry",
+	};
+	return how < APPLY_HOW_COUNT ? names[how] : "unknown";
 }
 
 const char *lp_event_kind_name(enum event_kind kind)

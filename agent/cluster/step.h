@@ -55,18 +55,35 @@ struct live {
 					 fieldsV1 */
 };
 
+/*
+ * How an object is applied. LOOK reads its metadata first, takes over what kubectl-like managers
+ * own, and tells who had changed what; DRY looks too, writes nothing, and tells what LOOK would
+ * do.
+ */
+enum apply_how {
+	APPLY_PLAIN,
+	APPLY_LOOK,
+	APPLY_DRY,
+	APPLY_HOW_COUNT,
+};
+
 struct step {
 	uint64_t id; /* echoed in the event */
 	enum step_kind kind;
 	char source[LP_SOURCE_NAME_MAX];
 	struct object_key key;
 	enum scope scope;
+	enum apply_how how;   /* APPLY */
 	char uid[LP_UID_MAX]; /* PRUNE: the uid on record, or "" */
 	struct live known;    /* APPLY: as the last event said, or zero */
 	bool exact;           /* PARENT: exactly these kinds; otherwise added to what is there */
 	char default_ns[LP_NAME_MAX]; /* for a namespaced object that names none */
-	struct slice body;  /* borrowed; APPLY: canonical JSON, PARENT: its floor, or empty */
-	int64_t timeout_ms; /* of the step; 0: a default of the role */
+	struct slice handed; /* borrowed; APPLY: JSON pointers (RFC 6901), one a line, to what
+				others may own: sent when the object is made and never after, it
+				stays as it is in the cluster. PLAIN looks first too when there are
+				some, but takes nothing over */
+	struct slice body;   /* borrowed; APPLY: canonical JSON, PARENT: its floor, or empty */
+	int64_t timeout_ms;  /* of the step; 0: a default of the role */
 };
 
 enum event_kind {
@@ -85,12 +102,23 @@ enum outcome {
 	OUTCOME_UNCHANGED,
 	OUTCOME_PRUNED,
 	OUTCOME_GONE, /* PRUNE: it was not there any more; LOOK: there is no parent */
-	OUTCOME_KEPT, /* PRUNE: not ours (label or annotation), left alone; see message */
+	OUTCOME_KEPT, /* PRUNE: not ours (label or annotation), left alone; see message. APPLY by
+			 LOOK: the object's own annotation says that drift is only reported */
 	OUTCOME_COUNT,
 };
 
 /* What can be done to a kind. */
 enum verb { VERB_PATCH = 1, VERB_LIST = 2, VERB_DELETE = 4, VERB_WATCH = 8 };
+
+/* What else can be said of an object by its metadata. */
+enum sight_mark {
+	SIGHT_APPLIED = 1,      /* our entry of managedFields is there */
+	SIGHT_DELETING = 2,     /* it has a deletionTimestamp */
+	SIGHT_OVERRIDABLE = 4,  /* a manager whose fields we take over owns some of it */
+	SIGHT_SCALED = 8,       /* a controller sets its replicas by /scale, as an HPA does */
+	SIGHT_REPORT_ONLY = 16, /* its annotation limpet.dev/drift says report */
+	SIGHT_MARKS = 31,
+};
 
 struct event {
 	uint64_t id; /* of the step */
@@ -106,7 +134,10 @@ struct event {
 	bool preferred;                 /* KIND: the version that the server prefers */
 	char uid[LP_UID_MAX];           /* APPLY, FOUND */
 	struct live live;               /* APPLY, FOUND */
-	char message[LP_EVENT_MESSAGE]; /* the API server's own words where it spoke */
+	unsigned marks;                 /* APPLY: an OR of enum sight_mark */
+	char manager[LP_MANAGER_MAX];   /* APPLY by LOOK or DRY: who is named in message, or "" */
+	char message[LP_EVENT_MESSAGE]; /* the API server's own words where it spoke; APPLY by
+					   LOOK or DRY: who had changed which fields */
 };
 
 /*
@@ -128,6 +159,7 @@ void lp_event_take(struct wire_reader *r, struct event *ret);
 
 /* "apply", "created", "done": short lower-case words for logs and JSON; never NULL. */
 const char *lp_step_kind_name(enum step_kind kind);
+const char *lp_apply_how_name(enum apply_how how);
 const char *lp_event_kind_name(enum event_kind kind);
 const char *lp_outcome_name(enum outcome outcome);
 #endif

@@ -22,12 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 1:
 		lp_step_take(&r, &step);
-		if (!lp_step_kind_name(step.kind)[0] || (step.body.len && step.body.data < data))
+		if (!lp_step_kind_name(step.kind)[0] || step.how >= APPLY_HOW_COUNT ||
+		    (step.body.len && step.body.data < data) ||
+		    (step.handed.len && step.handed.data < data))
 			__builtin_trap();
 		break;
 	default:
 		lp_event_take(&r, &event);
-		if (strlen(event.message) >= sizeof(event.message))
+		if (strlen(event.message) >= sizeof(event.message) || event.marks > SIGHT_MARKS)
 			__builtin_trap();
 	}
 	(void)!lp_wire_done(&r, "frame", &err);

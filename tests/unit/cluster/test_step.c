@@ -24,6 +24,8 @@ static void a_step_crosses_whole(void)
 			    .default_ns = "shop",
 			    .known = {.version = "123", .generation = 4, .entry = {1, 2, 3}},
 			    .key = {"apps", "v1", "Deployment", "shop", "till"},
+			    .how = APPLY_DRY,
+			    .handed = LP_SLICE("/spec/replicas"),
 			    .body = LP_SLICE("{\"a\":1}"),
 			    .timeout_ms = 5000};
 	struct wire_writer w;
@@ -37,7 +39,9 @@ static void a_step_crosses_whole(void)
 	lp_step_take(&r, &back);
 	CHECK_OK(lp_wire_done(&r, "step", &err));
 	CHECK(lp_slice_is(back.body, "{\"a\":1}"));
+	CHECK(lp_slice_is(back.handed, "/spec/replicas"));
 	back.body = step.body;
+	back.handed = step.handed;
 	CHECK(memcmp(&back, &step, sizeof(step)) == 0);
 }
 
@@ -56,6 +60,8 @@ static void an_event_crosses_whole(void)
 			      .preferred = true,
 			      .uid = "u",
 			      .live = {.version = "9", .generation = -1, .entry = {9}},
+			      .marks = SIGHT_MARKS,
+			      .manager = "kubectl-edit",
 			      .message = "no"};
 	struct wire_writer w;
 	struct event back;
@@ -203,6 +209,7 @@ static void a_text_of_one_byte_too_many_is_refused(void)
 		TEXT_FIELD(event, resource, LP_KIND_MAX),
 		TEXT_FIELD(event, uid, LP_UID_MAX),
 		TEXT_FIELD(event, live.version, LP_RESOURCE_VERSION_MAX),
+		TEXT_FIELD(event, manager, LP_MANAGER_MAX),
 		TEXT_FIELD(event, message, LP_EVENT_MESSAGE),
 	};
 	const struct text_message step = {(char *)&the_step, put_step, take_step};
@@ -210,6 +217,43 @@ static void a_text_of_one_byte_too_many_is_refused(void)
 
 	check_longest(&step, of_step, sizeof(of_step) / sizeof(of_step[0]));
 	check_longest(&event, of_event, sizeof(of_event) / sizeof(of_event[0]));
+}
+
+/* Whether the step arrives. */
+static bool step_crosses(const struct step *step)
+{
+	struct wire_writer w;
+	struct step back;
+
+	lp_buf_clear(&out);
+	lp_wire_begin(&w, &out, CLUSTER_STEP);
+	lp_step_put(&w, step);
+	CHECK_OK(lp_wire_end(&w, &err));
+	struct wire_reader r = frame(CLUSTER_STEP);
+	lp_step_take(&r, &back);
+	return lp_wire_done(&r, "step", &err) == LP_OK;
+}
+
+static void an_apply_of_no_known_way_or_with_too_many_pointers_is_refused(void)
+{
+	static const uint8_t pointers[LP_IGNORE_BYTES + 1];
+	struct step step = {.kind = STEP_APPLY, .handed = {pointers, LP_IGNORE_BYTES}};
+
+	CHECK(step_crosses(&step));
+	step.handed.len++;
+	CHECK(!step_crosses(&step));
+	step.handed.len = 0;
+	step.how = APPLY_HOW_COUNT;
+	CHECK(!step_crosses(&step));
+}
+
+static void a_mark_that_no_object_has_is_refused(void)
+{
+	struct event event = {.kind = EVENT_DONE, .marks = SIGHT_MARKS}, back;
+
+	CHECK(crosses(&event, &back) && back.marks == SIGHT_MARKS);
+	event.marks++;
+	CHECK(!crosses(&event, &back));
 }
 
 static void words_that_no_sender_writes_are_refused(void)
@@ -240,6 +284,8 @@ static void every_word_has_a_name(void)
 {
 	for (int i = 0; i < STEP_KIND_COUNT; i++)
 		CHECK(lp_step_kind_name((enum step_kind)i)[0]);
+	for (int i = 0; i < APPLY_HOW_COUNT; i++)
+		CHECK(lp_apply_how_name((enum apply_how)i)[0]);
 	for (int i = 0; i < EVENT_KIND_COUNT; i++)
 		CHECK(lp_event_kind_name((enum event_kind)i)[0]);
 	for (int i = 0; i < OUTCOME_COUNT; i++)
@@ -254,6 +300,8 @@ int main(void)
 	TEST(a_wait_is_bounded_and_never_negative);
 	TEST(names_that_could_not_be_one_are_refused);
 	TEST(a_text_of_one_byte_too_many_is_refused);
+	TEST(an_apply_of_no_known_way_or_with_too_many_pointers_is_refused);
+	TEST(a_mark_that_no_object_has_is_refused);
 	TEST(words_that_no_sender_writes_are_refused);
 	TEST(every_word_has_a_name);
 	lp_buf_free(&out);
