@@ -18,6 +18,11 @@
 #define LP_DROPS_MAX      8u             /* revisions that one call of retention drops */
 #define LP_KINDS_MAX      4096u          /* kinds of one cluster */
 
+#define LP_HAPPENINGS_KEPT    1000u /* newest of all sources */
+#define LP_HAPPENING_TEXT     512   /* bytes of a message with its NUL; a longer one is cut */
+#define LP_HAPPENING_REPEAT_S 3600  /* the same again after longer than this is a row of its own */
+#define LP_HAPPENING_SPAN_S   86400 /* and so it is when the first is longer ago than this */
+
 #define LP_FLOOR_BYTES 1024u /* of a copy of the floor; we write fewer than 400 */
 
 #define LP_ASIDE_MAX 3u /* damaged databases kept for a person to look at; the oldest go */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a column may hold: the longest text is read whole, one more byte is damage. */
+#include "store/happening.h"
 #include "tests/unit/store/fixture.h"
 
 static char source[LP_SOURCE_NAME_MAX + 1]; /* whose rows are read */
@@ -47,6 +48,13 @@ static enum lp_code read_kind(void)
 	return lp_kind_nth(db, 0, &kind, &err);
 }
 
+static enum lp_code read_happening(void)
+{
+	struct happening_cursor cursor = {0};
+
+	return lp_happening_next(db, NULL, &cursor, &err);
+}
+
 /* One row in every table. */
 static void fill(void)
 {
@@ -55,6 +63,8 @@ static void fill(void)
 	struct inventory_row row = {.source = "site",
 				    .key = {"", "v1", "ConfigMap", "shop", "till"},
 				    .state = LP_INVENTORY_APPLIED};
+	const struct happening what = {.kind = LP_HAPPENED_SUSPENDED};
+	struct stored_happening happened;
 
 	start();
 	snprintf(source, sizeof(source), "site");
@@ -63,6 +73,7 @@ static void fill(void)
 	CHECK_OK(lp_refusal_put(db, "site", &refusal, &err));
 	CHECK_OK(lp_state_set_error(db, "site", "no route", 1, &err));
 	CHECK_OK(lp_kinds_replace(db, &kind, 1, &err));
+	CHECK_OK(lp_happening_add(db, NULL, "site", &what, 1, &happened, &err));
 	CHECK_OK(lp_sql_exec(db, "PRAGMA foreign_keys = OFF", &err));
 }
 
@@ -110,6 +121,10 @@ static void a_text_of_one_byte_too_many_is_damage(void)
 		{"kind", "kind", LP_KIND_MAX, read_kind},
 		{"kind", "version", LP_VERSION_MAX, read_kind},
 		{"kind", "resource", LP_KIND_MAX, read_kind},
+		{"happening", "source", LP_SOURCE_NAME_MAX, read_happening},
+		{"happening", "object", LP_KEY_TEXT, read_happening},
+		{"happening", "by_whom", LP_SIGNER_TEXT, read_happening},
+		{"happening", "message", LP_HAPPENING_TEXT, read_happening},
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
