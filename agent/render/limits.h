@@ -6,4 +6,8 @@
 
 #define LP_SCOPES_BYTES   (1u * LP_MIB)   /* kinds that a revision or the cluster adds to ours */
 #define LP_PROBLEMS_BYTES (256u * LP_KIB) /* texts of the problems that are told */
+
+/* what workloads use of ConfigMaps and Secrets, in one revision */
+#define LP_CONFIG_REFERENCES 50000u         /* objects and keys that they name */
+#define LP_CONFIG_USE_BYTES  (16u * LP_MIB) /* names of those keys */
 #endif

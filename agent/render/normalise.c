@@ -54,6 +54,12 @@ static void strip_metadata(struct jval *metadata)
 		lp_json_del(metadata, servers[i]);
 }
 
+/* What a person copied from the cluster; it is set anew where it belongs. */
+static void strip_digest(struct jval *metadata)
+{
+	lp_json_del(lp_json_get(metadata, "annotations"), LP_CONFIG_DIGEST_ANNOTATION);
+}
+
 /* --- Secrets: stringData is written but never read back, so nobody would own the data --- */
 
 static enum lp_code encode(struct manifest *m, struct jval *data, const char *key,
@@ -115,6 +121,8 @@ enum lp_code lp_normalise(struct manifest *m, const struct object_key *key,
 
 	strip(m->root, &(struct strip){.lists = builtin && !crd, .crd = crd});
 	strip_metadata(lp_json_get(m->root, "metadata"));
+	strip_digest(lp_json_get(m->root, "metadata"));
+	strip_digest(lp_json_at(m->root, "spec", "template", "metadata", NULL));
 	if (builtin)
 		lp_json_del(m->root, "status");
 	/* its controller writes the rules, so ours would be drift for ever */

@@ -35,6 +35,8 @@ void lp_object_put(struct wire_writer *w, const struct object *object)
 	lp_wire_put_i64(w, object->kind_order);
 	lp_wire_put_i64(w, object->wave);
 	lp_wire_put_bytes(w, object->digest, sizeof(object->digest));
+	lp_wire_put_u8(w, (uint8_t)object->use);
+	lp_wire_put_bytes(w, object->content, sizeof(object->content));
 	lp_wire_put_str(w, object->file);
 	lp_wire_put_u32(w, object->line);
 	lp_wire_put_bytes(w, object->json.data, object->json.len);
@@ -55,7 +57,8 @@ static bool is_good(const struct object *object)
 	return key->version[0] && key->kind[0] && key->name[0] && lp_is_name(key->group) &&
 	       lp_is_name(key->version) && lp_is_name(key->kind) && lp_is_name(key->ns) &&
 	       lp_is_name(key->name) && object->scope <= SCOPE_CLUSTER && object->stage < STAGES &&
-	       object->json.len && object->json.len <= LP_OBJECT_BYTES &&
+	       object->use < CONFIG_USE_COUNT && object->json.len &&
+	       object->json.len <= LP_OBJECT_BYTES &&
 	       !(object->scope == SCOPE_CLUSTER && key->ns[0]) &&
 	       !(object->scope == SCOPE_NAMESPACED && !key->ns[0]);
 }
@@ -73,6 +76,8 @@ void lp_object_take(struct wire_reader *r, struct object *ret)
 	ret->kind_order = take_int(r);
 	ret->wave = take_int(r);
 	lp_wire_bytes(r, ret->digest, sizeof(ret->digest));
+	ret->use = lp_wire_u8(r);
+	lp_wire_bytes(r, ret->content, sizeof(ret->content));
 	lp_wire_str(r, ret->file, sizeof(ret->file));
 	ret->line = lp_wire_u32(r);
 	ret->json = lp_wire_slice(r);

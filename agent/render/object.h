@@ -25,6 +25,18 @@ enum stage {
 	STAGES,
 };
 
+/* On a workload's pod template: what its pods were started with. On the workload itself: what they
+ * were taken over with, until that changes. Ours alone to set. */
+#define LP_CONFIG_DIGEST_ANNOTATION "limpet.dev/config-digest"
+
+/* Whether a workload is to restart when what it uses of ConfigMaps and Secrets changes. */
+enum config_use {
+	CONFIG_NONE, /* it uses nothing of this revision, or it is no workload */
+	CONFIG_KEPT, /* it does, and none of that is to restart it */
+	CONFIG_USED,
+	CONFIG_USE_COUNT,
+};
+
 /* What names an object in the API. Empty group: core. Empty ns: cluster-scoped (or not known). */
 struct object_key {
 	char group[LP_GROUP_MAX];
@@ -38,9 +50,11 @@ struct object {
 	struct object_key key;
 	enum scope scope;
 	enum stage stage;
-	int kind_order;           /* within a stage; smaller is applied first */
-	int wave;                 /* within a stage; 0 so far */
-	uint8_t digest[32];       /* SHA-256 of json */
+	int kind_order;     /* within a stage; smaller is applied first */
+	int wave;           /* within a stage; 0 so far */
+	uint8_t digest[32]; /* SHA-256 of json */
+	enum config_use use;
+	uint8_t content[32];      /* USED: a hash of what it uses */
 	char file[LP_ORIGIN_MAX]; /* below the source's path: "apps/till.yaml" */
 	unsigned line;            /* 1-based, where the object begins */
 	struct slice json;        /* canonical JSON; borrowed */

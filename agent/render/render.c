@@ -2,6 +2,7 @@
 #include "agent/render/render.h"
 
 #include "agent/render/check.h"
+#include "agent/render/config_use.h"
 #include "agent/render/walk.h"
 #include "platform/crypto.h"
 
@@ -35,6 +36,7 @@ struct render {
 	size_t n, cap;
 	struct known_kinds crds; /* of this revision */
 	const char *file;        /* that is being read, in the arena */
+	struct config_uses uses;
 
 	/* the second */
 	render_object *each;
@@ -49,6 +51,7 @@ static void free_render(struct render *r)
 	lp_arena_free(&r->arena);
 	free(r->seen);
 	lp_known_kinds_free(&r->crds);
+	lp_config_free(&r->uses);
 }
 
 static enum scope scope_of(const struct render *r, const char *group, const char *kind)
@@ -129,6 +132,12 @@ static enum lp_code prepare(struct render *r, struct manifest *m, const struct o
 	return lp_json_canonical(m->root, &r->canonical, err);
 }
 
+/* The namespace that a workload, a ConfigMap or a Secret will be in. */
+static enum lp_code settle(const struct render *r, struct object_key *key, struct err *err)
+{
+	return key->ns[0] ? LP_OK : lp_copy(key->ns, sizeof(key->ns), default_ns(r), err);
+}
+
 static enum lp_code judge(void *context, struct manifest *m, struct err *err)
 {
 	struct render *r = context;
@@ -142,12 +151,16 @@ static enum lp_code judge(void *context, struct manifest *m, struct err *err)
 	if (!good)
 		return LP_OK;
 	enum lp_code code = prepare(r, m, &key, &why);
+	if (code == LP_OK) {
+		LP_TRY(settle(r, &key, err));
+		return lp_config_note(&r->uses, m->root, &key, err);
+	}
 	if (code == LP_LIMIT)
 		lp_problem(r->problems, m->file, m->line, "",
 			   "an object of more than %u bytes as JSON, which the API does not "
 			   "store; split it",
 			   LP_OBJECT_BYTES);
-	if (code == LP_OK || code == LP_LIMIT || code == LP_REJECTED)
+	if (code == LP_LIMIT || code == LP_REJECTED)
 		return LP_OK; /* what was rejected is in problems */
 	*err = why;
 	return code;
@@ -239,6 +252,50 @@ static void judge_all(struct render *r)
 	judge_duplicates(r);
 }
 
+/* Which files hold what workloads use. */
+static enum lp_code want_configs(struct render *r, struct err *err)
+{
+	struct object_key key = {0};
+
+	for (size_t i = 0; i < r->n && r->uses.n; i++) {
+		const struct seen *s = &r->seen[i];
+		LP_TRY(lp_copy(key.group, sizeof(key.group), s->group, err));
+		LP_TRY(lp_copy(key.kind, sizeof(key.kind), s->kind, err));
+		LP_TRY(lp_copy(key.ns, sizeof(key.ns), s->ns, err));
+		LP_TRY(lp_copy(key.name, sizeof(key.name), s->name, err));
+		LP_TRY(lp_config_want(&r->uses, &key, s->file, err));
+	}
+	return LP_OK;
+}
+
+static enum lp_code fill_config(void *context, struct manifest *m, struct err *err)
+{
+	struct render *r = context;
+	struct object_key key;
+
+	if (!lp_check_object(m, r->problems, &key))
+		return LP_OK; /* seen below: the tree has changed */
+	LP_TRY(settle(r, &key, err));
+	LP_TRY(lp_normalise(m, &key, r->problems, err));
+	return lp_config_fill(&r->uses, m->root, &key, err);
+}
+
+static enum lp_code fill_file(void *context, const struct manifest_file *file, struct err *err)
+{
+	struct render *r = context;
+
+	return lp_config_is_in(&r->uses, file->name) ? read_file(r, file, fill_config, err) : LP_OK;
+}
+
+/* What a workload uses can stand in a file behind its own: such files are read once more. */
+static enum lp_code fill_configs(struct render *r, struct err *err)
+{
+	LP_TRY(want_configs(r, err));
+	if (!r->uses.n_files)
+		return LP_OK;
+	return lp_walk(r->tree, r->options->path, r->problems, fill_file, r, err);
+}
+
 /* --- second pass: hand the objects out --- */
 
 /* A namespaced object gets the source's; what is not known to be is left as it is written. */
@@ -272,6 +329,7 @@ static enum lp_code emit(void *context, struct manifest *m, struct err *err)
 	LP_TRY(set_namespace(r, m, &object, err));
 	LP_TRY(prepare(r, m, &object.key, err));
 	LP_TRY(lp_copy(object.file, sizeof(object.file), m->file, err));
+	object.use = lp_config_of(&r->uses, &object.key, object.content);
 	object.json = LP_SLICE_OF(&r->canonical);
 	lp_sha256(object.json.data, object.json.len, object.digest);
 	r->emitted++;
@@ -327,6 +385,7 @@ enum lp_code lp_render(const struct tree *tree, const struct render_options *opt
 		.text = LP_BUF(LP_FILE_BYTES),
 		.canonical = LP_BUF(LP_OBJECT_BYTES),
 		.arena = LP_ARENA(SEEN_BYTES),
+		.uses = LP_CONFIG_USES,
 		.each = each,
 		.context = context,
 	};
@@ -340,6 +399,7 @@ enum lp_code lp_render(const struct tree *tree, const struct render_options *opt
 		return refuse(problems, err);
 	if (!r.n)
 		return options->allow_empty ? LP_OK : empty(options, err);
+	LP_TRY(fill_configs(&r, err));
 	LP_TRY(lp_walk(tree, options->path, problems, emit_file, &r, err));
 	if (problems->total || r.emitted != r.n)
 		return lp_err_set(err, LP_CONFLICT, "the files changed while they were read");

@@ -18,6 +18,8 @@ static void start(void)
 		.kind_order = 19,
 		.wave = -3,
 		.digest = {1, 2, 3},
+		.use = CONFIG_USED,
+		.content = {4, 5},
 		.file = "apps/till.yaml",
 		.line = 12,
 		.json = {(const uint8_t *)json, sizeof(json) - 1},
@@ -50,6 +52,7 @@ static void an_object_crosses_the_wire_whole(void)
 	CHECK(taken.scope == object.scope && taken.stage == object.stage);
 	CHECK(taken.kind_order == 19 && taken.wave == -3 && taken.line == 12);
 	CHECK(memcmp(taken.digest, object.digest, sizeof(object.digest)) == 0);
+	CHECK(taken.use == CONFIG_USED && memcmp(taken.content, object.content, 32) == 0);
 	CHECK_STR(taken.file, "apps/till.yaml");
 	CHECK(lp_slice_equal(taken.json, object.json));
 }
@@ -87,6 +90,7 @@ static void what_render_would_never_send_is_refused(void)
 	REFUSED(object.scope = SCOPE_CLUSTER);
 	REFUSED(object.scope = 3);
 	REFUSED(object.stage = STAGES);
+	REFUSED(object.use = CONFIG_USE_COUNT);
 	REFUSED(object.json.len = 0);
 }
 

@@ -561,6 +561,17 @@ static void what_is_the_servers_to_write_is_taken_away(void)
 		"\"default\"},\"spec\":{\"replicas\":1}}\n");
 }
 
+static void a_config_digest_that_somebody_copied_is_taken_away(void)
+{
+	const char *all = objects_of(
+		"apiVersion: apps/v1\nkind: Deployment\n"
+		"metadata: {name: till, annotations: {a: b, limpet.dev/config-digest: \"12\"}}\n"
+		"spec: {template: {metadata: {annotations: {limpet.dev/config-digest: \"34\"}}}}\n");
+
+	CHECK(!strstr(all, "config-digest"));
+	CHECK_HAS(all, "\"annotations\":{\"a\":\"b\"}");
+}
+
 static void the_status_of_a_custom_object_is_kept(void)
 {
 	CHECK_HAS(objects_of(TILL("") "status: {a: b}\n"), "\"status\":{\"a\":\"b\"}");
@@ -785,6 +796,7 @@ int main(void)
 	TEST(texts_of_strangers_are_made_fit_to_show);
 	TEST(problems_have_a_json_form);
 	TEST(what_is_the_servers_to_write_is_taken_away);
+	TEST(a_config_digest_that_somebody_copied_is_taken_away);
 	TEST(the_status_of_a_custom_object_is_kept);
 	TEST(nulls_are_taken_away_and_empty_lists_of_built_in_kinds);
 	TEST(the_schema_of_a_crd_keeps_its_defaults);
