@@ -5,6 +5,7 @@
 #include "store/rows.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void lp_put_key(struct sql *q, const struct stored_key *key)
 {
@@ -32,7 +33,7 @@ const char *lp_stored_key_text(const struct stored_key *key, char to[LP_STORED_K
 
 #define COLUMNS                                                                                  \
 	"o.api_group, o.kind, o.ns, o.name, o.version, o.scope, o.stage, o.wave, o.kind_order, " \
-	"o.file, o.line, b.digest FROM object o JOIN body b ON b.id = o.body "
+	"o.file, o.line, b.digest, o.config_use, o.content FROM object o JOIN body b ON b.id = o.body "
 
 static enum lp_code take_object(struct sql *q, struct stored_object *ret, struct err *err)
 {
@@ -44,6 +45,12 @@ static enum lp_code take_object(struct sql *q, struct stored_object *ret, struct
 	lp_sql_text(q, ret->file, sizeof(ret->file));
 	ret->line = (unsigned)lp_sql_int(q);
 	lp_sql_bytes(q, ret->digest, sizeof(ret->digest));
+	ret->use = (int)lp_sql_int(q);
+	struct slice content = lp_sql_slice(q);
+	q->misfit |= content.len && content.len != sizeof(ret->content);
+	memset(ret->content, 0, sizeof(ret->content));
+	if (content.len == sizeof(ret->content))
+		memcpy(ret->content, content.data, content.len);
 	return lp_sql_check(q, err);
 }
 

@@ -20,9 +20,11 @@ struct stored_object {
 	struct stored_key key;
 	int scope;                   /* the caller's enum, kept as it is; so are stage and order */
 	int stage, wave, kind_order; /* the apply order: these three, then the key */
-	uint8_t digest[LP_STORE_DIGEST]; /* SHA-256 of the body */
-	char file[LP_ORIGIN_MAX];        /* below the source's path */
-	unsigned line;                   /* 1-based */
+	uint8_t digest[LP_STORE_DIGEST];  /* SHA-256 of the body */
+	int use;                          /* of ConfigMaps and Secrets; the caller's enum, 0 none */
+	uint8_t content[LP_STORE_DIGEST]; /* the caller's hash of what it uses, or zero */
+	char file[LP_ORIGIN_MAX];         /* below the source's path */
+	unsigned line;                    /* 1-based */
 };
 
 /*

@@ -26,8 +26,9 @@ struct revision_writer {
 struct record {
 	int scope, stage, wave, kind_order;
 	unsigned line;
+	int use;
 	uint32_t json_bytes, text_bytes, packed_bytes;
-	uint8_t digest[LP_STORE_DIGEST];
+	uint8_t digest[LP_STORE_DIGEST], content[LP_STORE_DIGEST];
 };
 
 #define PACKED_MAX (LP_OBJECT_BYTES + LP_OBJECT_BYTES / 4) /* above zlib's bound */
@@ -135,18 +136,15 @@ static bool put(struct revision_writer *w, const void *data, size_t n)
 static enum lp_code spool_put(struct revision_writer *w, const struct stored_object *object,
 			      size_t json_bytes, struct err *err)
 {
-	struct record record = {object->scope,
-				object->stage,
-				object->wave,
-				object->kind_order,
-				object->line,
-				(uint32_t)json_bytes,
-				0,
-				(uint32_t)w->packed.len};
+	struct record record = {
+		object->scope,          object->stage, object->wave,         object->kind_order,
+		object->line,           object->use,   (uint32_t)json_bytes, 0,
+		(uint32_t)w->packed.len};
 	struct stored_object copy = *object;
 	struct text texts[TEXTS];
 
 	memcpy(record.digest, object->digest, sizeof(record.digest));
+	memcpy(record.content, object->content, sizeof(record.content));
 	texts_of(&copy, texts);
 	for (int i = 0; i < TEXTS; i++)
 		record.text_bytes += (uint32_t)strlen(texts[i].at) + 1;
@@ -204,8 +202,10 @@ static enum lp_code spool_get(struct revision_writer *w, struct stored_object *r
 				      .stage = record.stage,
 				      .wave = record.wave,
 				      .kind_order = record.kind_order,
-				      .line = record.line};
+				      .line = record.line,
+				      .use = record.use};
 	memcpy(ret->digest, record.digest, sizeof(ret->digest));
+	memcpy(ret->content, record.content, sizeof(ret->content));
 	texts_of(ret, texts);
 	for (int i = 0; i < TEXTS; i++, at += strlen(at) + 1)
 		LP_TRY(lp_copy(texts[i].at, texts[i].size, at, err));
@@ -257,6 +257,13 @@ static enum lp_code insert_body(struct revision_writer *w, struct sql *q,
 	return lp_sql_run(q, err);
 }
 
+static bool has_content(const struct stored_object *object)
+{
+	static const uint8_t zero[LP_STORE_DIGEST];
+
+	return memcmp(object->content, zero, sizeof(zero)) != 0;
+}
+
 static enum lp_code insert_object(struct revision_writer *w, struct sql *q,
 				  const struct stored_object *object, struct err *err)
 {
@@ -270,6 +277,8 @@ static enum lp_code insert_object(struct revision_writer *w, struct sql *q,
 	lp_sql_put_int(q, object->kind_order);
 	lp_sql_put_text(q, object->file);
 	lp_sql_put_int(q, object->line);
+	lp_sql_put_int(q, object->use);
+	lp_sql_put_bytes(q, object->content, has_content(object) ? sizeof(object->content) : 0);
 	lp_sql_put_bytes(q, object->digest, sizeof(object->digest));
 	return lp_sql_run(q, err);
 }
@@ -292,10 +301,12 @@ static enum lp_code insert_objects(struct revision_writer *w, struct err *err)
 	struct sql body = lp_sql(w->db, "INSERT INTO body (source, digest, bytes, packed) "
 					"VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
 	LP_AUTO(lp_sql_done)
-	struct sql key = lp_sql(w->db, "INSERT INTO object (source, revision, api_group, kind, ns, "
-				       "name, version, scope, stage, wave, kind_order, file, line, "
-				       "body) VALUES (?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-				       "(SELECT id FROM body WHERE source = ?1 AND digest = ?))");
+	struct sql key =
+		lp_sql(w->db, "INSERT INTO object (source, revision, api_group, kind, ns, "
+			      "name, version, scope, stage, wave, kind_order, file, line, "
+			      "config_use, content, "
+			      "body) VALUES (?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+			      "(SELECT id FROM body WHERE source = ?1 AND digest = ?))");
 	struct stored_object object = {0};
 	uint32_t json_bytes = 0;
 
