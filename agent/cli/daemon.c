@@ -60,17 +60,11 @@ static enum lp_code dial(const char *path, int *ret_fd, struct err *err)
 	return LP_OK;
 }
 
-static enum lp_code send_request(int fd, const char *command, const char *revision, struct err *err)
+static enum lp_code send_request(int fd, const struct jval *request, struct err *err)
 {
-	LP_AUTO(lp_json_freep) struct json *doc = NULL;
 	LP_AUTO(lp_buf_free) struct buf line = LP_BUF(4 * LP_KIB);
 
-	LP_TRY(lp_json_new(16 * LP_KIB, &doc, err));
-	struct jval *v = lp_json_obj(doc);
-	lp_json_put_str(doc, v, "command", command);
-	if (revision)
-		lp_json_put_str(doc, v, "revision", revision);
-	LP_TRY(lp_json_write(v, &line, err));
+	LP_TRY(lp_json_write(request, &line, err));
 	LP_TRY(lp_buf_byte(&line, '\n', err));
 	if (send(fd, line.data, line.len, MSG_NOSIGNAL) == (ssize_t)line.len)
 		return LP_OK;
@@ -79,16 +73,53 @@ static enum lp_code send_request(int fd, const char *command, const char *revisi
 	return lp_err_os(err, LP_TRANSIENT, errno, "ask the daemon");
 }
 
+enum lp_code lp_daemon_request(const struct config *config, const struct jval *request, int *ret_fd,
+			       struct err *err)
+{
+	LP_AUTO(lp_close) int fd = -1;
+
+	LP_TRY(dial(config->socket, &fd, err));
+	LP_TRY(send_request(fd, request, err));
+	*ret_fd = lp_steal_fd(&fd);
+	return LP_OK;
+}
+
+static enum lp_code request(const struct config *config, const char *command, const char *revision,
+			    int *ret_fd, struct err *err)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+
+	LP_TRY(lp_json_new(16 * LP_KIB, &doc, err));
+	struct jval *v = lp_json_obj(doc);
+	lp_json_put_str(doc, v, "command", command);
+	if (revision)
+		lp_json_put_str(doc, v, "revision", revision);
+	return lp_daemon_request(config, v, ret_fd, err);
+}
+
+enum lp_code lp_daemon_line(struct buf *in, struct json **ret, struct err *err)
+{
+	uint8_t *end = in->len ? memchr(in->data, '\n', in->len) : NULL;
+	struct json *doc = NULL;
+
+	*ret = NULL;
+	if (!end)
+		return LP_OK;
+	size_t n = (size_t)(end - in->data);
+	LP_TRY(lp_json_parse(in->data, n, 4 * n + LP_MIB, &doc, err));
+	lp_buf_consume(in, n + 1);
+	*ret = doc;
+	return LP_OK;
+}
+
 /* Takes whole lines out of in: progress is shown, anything else is the answer. */
 static enum lp_code take_lines(struct buf *in, struct json **ret, struct err *err)
 {
-	uint8_t *end;
-
-	while (in->len && (end = memchr(in->data, '\n', in->len))) {
+	for (;;) {
 		LP_AUTO(lp_json_freep) struct json *doc = NULL;
-		size_t n = (size_t)(end - in->data);
-		LP_TRY(lp_json_parse(in->data, n, 4 * n + LP_MIB, &doc, err));
-		lp_buf_consume(in, n + 1);
+		LP_TRY(lp_daemon_line(in, &doc, err));
+		if (!doc)
+			return LP_OK;
 		const char *progress = lp_json_str(lp_json_get(lp_json_root(doc), "progress"));
 		if (!progress) {
 			*ret = LP_STEAL(doc);
@@ -96,7 +127,6 @@ static enum lp_code take_lines(struct buf *in, struct json **ret, struct err *er
 		}
 		fprintf(stderr, "%s\n", progress);
 	}
-	return LP_OK;
 }
 
 enum lp_code lp_daemon_ask(const struct config *config, const char *command, const char *revision,
@@ -107,8 +137,7 @@ enum lp_code lp_daemon_ask(const struct config *config, const char *command, con
 	struct json *answer = NULL;
 	uint8_t chunk[8192];
 
-	LP_TRY(dial(config->socket, &fd, err));
-	LP_TRY(send_request(fd, command, revision, err));
+	LP_TRY(request(config, command, revision, &fd, err));
 	while (!answer) {
 		ssize_t n = recv(fd, chunk, sizeof(chunk), 0);
 		if (n < 0 && errno == EINTR)

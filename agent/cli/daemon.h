@@ -23,6 +23,19 @@ bool lp_cli_config_files(const struct config *config);
 LP_CHECKED enum lp_code lp_daemon_ask(const struct config *config, const char *command,
 				      const char *revision, struct json **ret, struct err *err);
 
+/*
+ * The same for a request of more words, and an answer of many lines: *ret_fd is where they come,
+ * the caller's to close. Errors as lp_daemon_ask.
+ */
+LP_CHECKED enum lp_code lp_daemon_request(const struct config *config, const struct jval *request,
+					  int *ret_fd, struct err *err);
+
+/*
+ * Takes the first whole line out of what came; *ret is the caller's to free, NULL when there is
+ * none yet. LP_REJECTED: it is no JSON.
+ */
+LP_CHECKED enum lp_code lp_daemon_line(struct buf *in, struct json **ret, struct err *err);
+
 /* Prints {"exit":..,"text":..} of an answer as text or JSON; returns its exit code. */
 int lp_daemon_answer(const struct json *answer, enum cli_output output);
 
