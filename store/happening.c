@@ -166,6 +166,26 @@ static enum lp_code find_same(struct db *db, const struct stored_happening *row,
 	return LP_OK;
 }
 
+/* Whether the source has taken a step since the row, which is one, too. */
+static enum lp_code has_gone_on(struct db *db, const struct stored_happening *row, bool *ret,
+				struct err *err)
+{
+	LP_AUTO(lp_sql_done)
+	struct sql q = lp_sql(db, "SELECT 1 FROM happening WHERE id > ? AND source = ? AND "
+				  "object = '' AND kind BETWEEN ? AND ? LIMIT 1");
+
+	*ret = false;
+	if (row->kind < LP_HAPPENED_ACCEPTED || row->kind > LP_HAPPENED_RESUMED)
+		return LP_OK;
+	lp_sql_put_int(&q, row->id);
+	lp_sql_put_text(&q, row->source);
+	lp_sql_put_int(&q, LP_HAPPENED_ACCEPTED);
+	lp_sql_put_int(&q, LP_HAPPENED_RESUMED);
+	enum lp_code code = lp_sql_next(&q, err);
+	*ret = code == LP_OK;
+	return code == LP_NOT_FOUND ? LP_OK : code;
+}
+
 /* A clock that was set back is no reason to take an old row up again. */
 static bool is_within(int64_t then_s, int64_t now_s, int64_t within_s)
 {
@@ -215,13 +235,15 @@ enum lp_code lp_happening_add(struct db *db, struct held_repeats *held, const ch
 			      struct stored_happening *ret, struct err *err)
 {
 	struct stored_happening same;
-	bool found = false;
+	bool found = false, gone_on = false;
 
 	make_row(source, what, now_s, ret);
 	LP_TRY(find_same(db, ret, &found, &same, err));
 	if (found)
 		add_held(&same, held);
-	if (found && is_within(same.last_s, now_s, LP_HAPPENING_REPEAT_S) &&
+	if (found)
+		LP_TRY(has_gone_on(db, &same, &gone_on, err));
+	if (found && !gone_on && is_within(same.last_s, now_s, LP_HAPPENING_REPEAT_S) &&
 	    is_within(same.at_s, now_s, LP_HAPPENING_SPAN_S)) {
 		*ret = same;
 		return repeat(db, held, ret, now_s, err);

@@ -15,6 +15,7 @@ enum happening_kind {
 	LP_HAPPENED_REPORTED,     /* or left so, because it is to be reported only */
 	LP_HAPPENED_FOREIGN,      /* another manager added fields of its own, which it keeps */
 	LP_HAPPENED_FIGHT,        /* another manager changes it again and again */
+	/* from here on the steps that a source takes */
 	LP_HAPPENED_ACCEPTED,
 	LP_HAPPENED_REFUSED,
 	LP_HAPPENED_APPLIED,
@@ -24,6 +25,7 @@ enum happening_kind {
 	LP_HAPPENED_ROLLED_BACK,
 	LP_HAPPENED_SUSPENDED,
 	LP_HAPPENED_RESUMED,
+	/* up to here */
 	LP_HAPPENED_AWAY, /* the API server */
 	LP_HAPPENED_BACK,
 	LP_HAPPENED_KINDS,
@@ -72,7 +74,8 @@ struct held_repeats {
  * that is open; *ret is the row. When the newest row that says the same (source, kind, object, by
  * and message) last happened less than LP_HAPPENING_REPEAT_S before now_s, and first less than
  * LP_HAPPENING_SPAN_S, nothing is added: its count is raised in held, or in the row when held is
- * NULL, and *ret is the row with that. Texts are made fit for a terminal.
+ * NULL, and *ret is the row with that. Not so for a step of the source when it has taken another
+ * since, or the order would be lost. Texts are made fit for a terminal.
  */
 LP_CHECKED enum lp_code lp_happening_add(struct db *db, struct held_repeats *held,
 					 const char *source, const struct happening *what,

@@ -156,6 +156,35 @@ static void one_row_stands_for_no_more_than_a_day(void)
 	CHECK(row.id == 2 && row.count == 1);
 }
 
+static void step(enum happening_kind kind, const char *object)
+{
+	const struct happening what = {.kind = kind, .object = object};
+
+	add_at(&what, NOW);
+}
+
+static void a_step_that_is_taken_again_after_another_is_a_row_of_its_own(void)
+{
+	begin();
+	step(LP_HAPPENED_PRUNED, "ConfigMap shop/a");
+	step(LP_HAPPENED_PRUNED, "ConfigMap shop/b");
+	step(LP_HAPPENED_APPLIED, "");
+	step(LP_HAPPENED_AWAY, "");
+	step(LP_HAPPENED_BACK, "");
+	heal_at("ConfigMap shop/a", NOW);
+	step(LP_HAPPENED_AWAY, "");
+	step(LP_HAPPENED_BACK, "");
+	step(LP_HAPPENED_APPLIED, "");
+	CHECK(rows() == 6 && row.count == 2); /* none of these stands between the two */
+	step(LP_HAPPENED_SUSPENDED, "");
+	step(LP_HAPPENED_APPLIED, "");
+	CHECK(row.id == 8 && row.count == 1);
+	heal_at("ConfigMap shop/a", NOW);
+	CHECK(row.count == 2);
+	step(LP_HAPPENED_PRUNED, "ConfigMap shop/a");
+	CHECK(row.id == 9 && row.count == 1);
+}
+
 static void the_oldest_row_goes_and_what_is_held_for_it(void)
 {
 	char object[32];
@@ -302,6 +331,7 @@ int main(void)
 	TEST(what_differs_in_anything_is_a_row_of_its_own);
 	TEST(the_same_after_a_while_is_a_row_of_its_own);
 	TEST(one_row_stands_for_no_more_than_a_day);
+	TEST(a_step_that_is_taken_again_after_another_is_a_row_of_its_own);
 	TEST(the_oldest_row_goes_and_what_is_held_for_it);
 	TEST(every_row_may_be_held);
 	TEST(what_was_held_for_a_row_that_was_rolled_back_is_forgotten);
