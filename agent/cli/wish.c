@@ -4,7 +4,9 @@
 #include "agent/cli/commands.h"
 #include "agent/cli/daemon.h"
 #include "agent/supervisor/supervisor.h"
-#include "store/state.h"
+#include "agent/supervisor/telling.h"
+#include "platform/clock.h"
+#include "store/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -117,17 +119,34 @@ static const struct cli_help suspend_help = {
 	.examples = "  limpet suspend",
 };
 
+/* The change, and what is told of it when there is one. */
+static enum lp_code change(struct db *db, const char *source, bool suspend, struct err *err)
+{
+	struct happening what = {.kind = LP_HAPPENED_SUSPENDED};
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+	struct stored_happening row;
+	struct source_state before;
+
+	LP_TRY(lp_state_get(db, source, &before, err));
+	LP_TRY(lp_tx_begin(db, &tx, err));
+	LP_TRY(suspend ? lp_state_set_suspended(db, source, true, err)
+		       : lp_store_resume(db, source, err));
+	if (suspend ? !before.suspended : lp_resume_happens(&before, &what))
+		LP_TRY(lp_happening_add(db, NULL, source, &what, lp_wall_s(), &row, err));
+	return lp_tx_commit(&tx, err);
+}
+
 /* Without a daemon: what the next start will find. */
 static enum lp_code change_stored(bool suspend, struct err *err)
 {
 	LP_AUTO(lp_db_close) struct db *db = NULL;
 	LP_AUTO(lp_close) int lock = -1;
-	const char *source = config.sources[0].name;
+	int64_t floor_s = 0;
 
 	LP_TRY(lp_cli_own_store(&config, &lock, &db, err));
-	if (!suspend)
-		return lp_store_resume(db, source, err);
-	return lp_state_set_suspended(db, source, true, err);
+	LP_TRY(lp_clock_floor(db, &floor_s, err));
+	lp_wall_floor(floor_s);
+	return change(db, config.sources[0].name, suspend, err);
 }
 
 static int stored_wish(const char *command, const struct cli_help *help, int argc, char **argv)

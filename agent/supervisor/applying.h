@@ -31,6 +31,7 @@ struct applying {
 	unsigned found;     /* objects that RECOVER told of */
 	bool recover_again; /* what it told so far was given up */
 	unsigned done;      /* objects, for progress */
+	unsigned pruned_told;
 	int64_t told_ms;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/cluster.h"
 
+#include "agent/supervisor/telling.h"
 #include "platform/clock.h"
 
 #include <stdlib.h>
@@ -107,12 +108,24 @@ enum lp_code lp_cluster_step(struct supervisor *super, const struct step *step, 
 	return LP_OK;
 }
 
+/* A start that finds it there is no news; one that does not, is. */
+static void keep_reached(struct supervisor *super, bool reached, bool first, const char *error)
+{
+	const struct happening what = {.kind = reached ? LP_HAPPENED_BACK : LP_HAPPENED_AWAY,
+				       .message = error};
+
+	if (!reached || !first)
+		lp_keep_happening(&super->run, &what);
+}
+
 void lp_cluster_reached(struct supervisor *super, const char *error)
 {
 	struct cluster_link *cluster = &super->cluster;
 	bool reached = !*error;
 
-	if (cluster->reached != reached || !cluster->reached_s) {
+	bool first = !cluster->reached_s, changed = first || cluster->reached != reached;
+
+	if (changed) {
 		cluster->reached = reached;
 		cluster->reached_s = lp_wall_s();
 		lp_log(reached ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
@@ -121,4 +134,6 @@ void lp_cluster_reached(struct supervisor *super, const char *error)
 	size_t n = strnlen(error, sizeof(cluster->error) - 1);
 	memcpy(cluster->error, error, n);
 	cluster->error[n] = '\0';
+	if (changed)
+		keep_reached(super, reached, first, cluster->error);
 }

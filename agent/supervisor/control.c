@@ -5,10 +5,14 @@
  *	{"command":"sync"}			one request a connection
  *	{"progress":"fetched 9f2c..."}		none or more
  *	{"exit":0,"text":"..."} or {"status":{...}}
+ *
+ * "events" answers with a line {"event":{...}} for each row; one that says "follow" gets those that
+ * come, too, until it hangs up, after a line {"seen":ID}.
  */
 #include "agent/supervisor/limits.h"
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/status.h"
+#include "agent/supervisor/telling.h"
 #include "platform/json.h"
 
 #include <errno.h>
@@ -27,6 +31,7 @@ struct client {
 	struct supervisor *super;
 	int fd;       /* -1: free */
 	bool waits;   /* for the outcome of the cycle */
+	bool follows; /* what happens */
 	bool closing; /* once all is written */
 	struct buf in, out;
 };
@@ -42,7 +47,7 @@ static void drop(struct client *client)
 	lp_close(&client->fd);
 	lp_buf_free(&client->in);
 	lp_buf_free(&client->out);
-	client->waits = client->closing = false;
+	client->waits = client->follows = client->closing = false;
 }
 
 static void flush(struct client *client)
@@ -140,6 +145,119 @@ static void answer_status(struct client *client, bool history)
 	say(client, root);
 }
 
+static void say_row(struct client *client, struct json *doc, struct jval *row)
+{
+	struct jval *line = lp_json_obj(doc);
+
+	if (lp_json_put(doc, line, "event", row))
+		say(client, line);
+	else
+		drop(client);
+}
+
+static int64_t number_of(const struct jval *request, const char *key, int64_t otherwise)
+{
+	int64_t number = 0;
+
+	return lp_json_int(lp_json_get(request, key), &number) ? number : otherwise;
+}
+
+/* The rows that are there: {"count":50,"after":0,"since":0,"source":"site"}, each optional. */
+static enum lp_code say_rows(struct client *client, const struct jval *request, int64_t *ret_seen,
+			     struct err *err)
+{
+	struct supervisor *super = client->super;
+	const struct held_repeats *held = lp_telling_held(super);
+	struct happening_cursor cursor = {.source = lp_json_str(lp_json_get(request, "source")),
+					  .since_s = number_of(request, "since", 0),
+					  .id = number_of(request, "after", 0)};
+	int64_t count = number_of(request, "count", LP_HAPPENINGS_KEPT);
+	enum lp_code code;
+
+	if (count < 0 || count > (int64_t)LP_HAPPENINGS_KEPT)
+		count = LP_HAPPENINGS_KEPT;
+	LP_TRY(lp_happening_newest(super->db, held, &cursor, (unsigned)count, err));
+	while ((code = lp_happening_next(super->db, held, &cursor, err)) == LP_OK) {
+		LP_AUTO(lp_json_freep) struct json *doc = NULL;
+		LP_TRY(lp_json_new(16 * LP_KIB, &doc, err));
+		say_row(client, doc, lp_happening_json(doc, &cursor.at));
+		if (client->fd < 0)
+			return LP_OK;
+	}
+	if (code == LP_NOT_FOUND)
+		*ret_seen = cursor.id;
+	return code == LP_NOT_FOUND ? LP_OK : code;
+}
+
+/* From where it goes on; a client that is cut off asks for what comes after it. */
+static void begin_to_follow(struct client *client, int64_t seen)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	struct err err = {0};
+
+	client->follows = true;
+	if (lp_json_new(16 * LP_KIB, &doc, &err) != LP_OK) {
+		drop(client);
+		return;
+	}
+	struct jval *line = lp_json_obj(doc);
+	lp_json_put_int(doc, line, "seen", seen);
+	say(client, line);
+}
+
+static unsigned count_followers(const struct supervisor *super)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < LP_CONTROL_CLIENTS; i++)
+		n += super->control->clients[i].fd >= 0 && super->control->clients[i].follows;
+	return n;
+}
+
+static void answer_events(struct client *client, const struct jval *request)
+{
+	bool follow = false;
+	int64_t seen = 0;
+	struct err err = {0};
+
+	lp_json_bool(lp_json_get(request, "follow"), &follow);
+	if (follow && count_followers(client->super) >= LP_CONTROL_FOLLOW) {
+		finish(client, 2, "too many follow already; end one of the others");
+		return;
+	}
+	enum lp_code code = say_rows(client, request, &seen, &err);
+	if (client->fd < 0)
+		return;
+	if (code != LP_OK)
+		finish(client, 2, err.msg);
+	else if (follow)
+		begin_to_follow(client, seen);
+	else
+		finish(client, 0, "");
+}
+
+bool lp_control_is_followed(const struct supervisor *super)
+{
+	return super->control && count_followers(super);
+}
+
+void lp_control_happening(struct supervisor *super, struct json *doc, struct jval *row)
+{
+	struct jval *line = lp_json_obj(doc);
+
+	if (!lp_json_put(doc, line, "event", row))
+		return;
+	for (int i = 0; i < LP_CONTROL_CLIENTS; i++) {
+		struct client *client = &super->control->clients[i];
+		if (client->fd < 0 || !client->follows)
+			continue;
+		if (client->out.len > LP_CONTROL_BEHIND)
+			drop(client); /* it asks again for what it has not got, when it reads on */
+		else
+			say(client, line);
+	}
+}
+
 static void answer_wish(struct client *client, enum lp_code code, const struct err *err)
 {
 	if (code != LP_OK)
@@ -168,6 +286,10 @@ static void command(struct client *client, const struct jval *request)
 
 	if (strcmp(name, "status") == 0 || strcmp(name, "history") == 0) {
 		answer_status(client, name[0] == 'h');
+		return;
+	}
+	if (strcmp(name, "events") == 0) {
+		answer_events(client, request);
 		return;
 	}
 	if (strcmp(name, "suspend") == 0) {
@@ -223,7 +345,7 @@ static void client_ready(void *ctx, unsigned events)
 		return;
 	if (n <= 0 || lp_buf_append(&client->in, chunk, (size_t)n, &err) != LP_OK)
 		drop(client);
-	else if (!client->waits && !client->closing)
+	else if (!client->waits && !client->follows && !client->closing)
 		take_request(client);
 }
 

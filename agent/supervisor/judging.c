@@ -9,6 +9,7 @@
 #include "agent/source/objects.h"
 #include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
+#include "agent/supervisor/telling.h"
 #include "agent/trust/files.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
@@ -184,6 +185,22 @@ const char *lp_refusal_way_out(const char *name)
 		       : "mend the manifests and push again: limpet build shows the same problems";
 }
 
+static enum lp_code store_refusal(struct source_run *run, const char *hex, const char *verdict,
+				  const char *reason, struct err *err)
+{
+	const struct verified *who = &run->judging->verdict.verified;
+	char message[LP_HAPPENING_TEXT];
+	const struct happening what = {
+		.kind = LP_HAPPENED_REFUSED, .by = who->signer, .message = message};
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+
+	snprintf(message, sizeof(message), "%.12s: %s: %s", hex, verdict, reason);
+	LP_TRY(lp_tx_begin(run->super->db, &tx, err));
+	LP_TRY(remember(run, verdict, reason, err));
+	LP_TRY(lp_put_happening(run, &what, err));
+	return lp_tx_commit(&tx, err);
+}
+
 static void refused(struct source_run *run, const char *verdict, const char *reason)
 {
 	const struct verified *who = &run->judging->verdict.verified;
@@ -195,7 +212,7 @@ static void refused(struct source_run *run, const char *verdict, const char *rea
 	       verdict, "reason", reason, "signer", who->signer, "key", who->fingerprint, "way-out",
 	       lp_refusal_way_out(verdict), NULL);
 	lp_outcome(run, 1, "%.12s is refused: %s: %s", hex, verdict, reason);
-	if (remember(run, verdict, reason, &err) != LP_OK) {
+	if (store_refusal(run, hex, verdict, reason, &err) != LP_OK) {
 		store_failed(run, "remember the refusal", &err);
 		return;
 	}
@@ -234,6 +251,24 @@ static void drop_old(struct source_run *run)
 		lp_store_failed(run, "drop old revisions", &err);
 }
 
+static enum lp_code store_accepted(struct source_run *run, int64_t *ret_id, struct err *err)
+{
+	const struct verified *verified = &run->judging->verdict.verified;
+	char message[LP_HAPPENING_TEXT], hex[LP_OID_TEXT];
+	struct happening what = {
+		.kind = LP_HAPPENED_ACCEPTED, .by = verified->signer, .message = message};
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+
+	lp_oid_hex(&verified->commit, hex);
+	snprintf(message, sizeof(message), "%.12s: %s", hex, verified->subject);
+	LP_TRY(lp_tx_begin(run->super->db, &tx, err));
+	LP_TRY(lp_revision_commit(run->judging->writer, lp_wall_s(), &what.revision, err));
+	LP_TRY(lp_put_happening(run, &what, err));
+	LP_TRY(lp_tx_commit(&tx, err));
+	*ret_id = what.revision;
+	return LP_OK;
+}
+
 static void accepted(struct source_run *run)
 {
 	struct judging *judging = run->judging;
@@ -245,7 +280,7 @@ static void accepted(struct source_run *run)
 	/* Packs first: without their revision they are only unused, the other way round the next
 	 * fetch would name objects that are not there. */
 	if (lp_objects_promote(run->objects, &err) != LP_OK ||
-	    lp_revision_commit(judging->writer, lp_wall_s(), &revision, &err) != LP_OK) {
+	    store_accepted(run, &revision, &err) != LP_OK) {
 		store_failed(run, "store the revision", &err);
 		return;
 	}

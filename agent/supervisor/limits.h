@@ -8,7 +8,9 @@
 #define LP_FOUND_MAX      (4 * LP_OBJECTS_MAX) /* objects that a recovery is told of; some twice */
 
 /* the control socket */
-#define LP_CONTROL_CLIENTS 8             /* at once; one more is hung up on */
-#define LP_CONTROL_REQUEST (4u * LP_KIB) /* bytes of one request; past them the same */
-#define LP_CONTROL_GROUPS  64            /* of a user; who is in more is refused */
+#define LP_CONTROL_CLIENTS 8               /* at once; one more is hung up on */
+#define LP_CONTROL_REQUEST (4u * LP_KIB)   /* bytes of one request; past them the same */
+#define LP_CONTROL_GROUPS  64              /* of a user; who is in more is refused */
+#define LP_CONTROL_FOLLOW  4               /* clients that follow; the others keep room to ask */
+#define LP_CONTROL_BEHIND  (256u * LP_KIB) /* bytes not read by one that follows; then hung up */
 #endif

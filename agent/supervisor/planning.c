@@ -5,6 +5,7 @@
  * cluster, so that a crash anywhere forgets nothing that prune would have to find.
  */
 #include "agent/supervisor/applying.h"
+#include "agent/supervisor/telling.h"
 #include "platform/clock.h"
 #include "store/revision.h"
 
@@ -12,7 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TRIES 5 /* of one object that is not ready (a namespace that ends) */
+#define TRIES       5   /* of one object that is not ready (a namespace that ends) */
+#define PRUNED_TOLD 100 /* of one apply; the rest would push out what happened before */
 
 /* --- its end --- */
 
@@ -52,20 +54,78 @@ static void tell_end(struct source_run *run, const char *state)
 		t->pruned);
 }
 
+static enum happening_kind end_of(const struct plan_result *r)
+{
+	if (r->complete)
+		return LP_HAPPENED_APPLIED;
+	return r->stopped.code != LP_OK ? LP_HAPPENED_FAILED : LP_HAPPENED_INCOMPLETE;
+}
+
+/* What ends as it ended before, and changed nothing on the way, is no news. */
+static bool is_news(struct source_run *run, enum happening_kind end,
+		    const struct source_state *before)
+{
+	const struct revision *revision = &run->applying->ledger.revision;
+	const struct tally *t = &run->tally;
+
+	return t->created || t->configured || t->pruned ||
+	       (end != LP_HAPPENED_FAILED && before->applied != revision->id) ||
+	       strcmp(lp_revision_state_name(revision->state), lp_happening_name(end)) != 0;
+}
+
+static void end_text(const struct source_run *run, enum happening_kind end, char *to, size_t size)
+{
+	const struct revision *revision = &run->applying->ledger.revision;
+	const struct plan_result *r = &run->applying->plan.result;
+	const char *problem = lp_buf_text(&run->problems);
+	const struct tally *t = &run->tally;
+	char hex[LP_OID_TEXT];
+
+	lp_hex(revision->commit, sizeof(revision->commit), hex);
+	if (end == LP_HAPPENED_FAILED)
+		snprintf(to, size, "%.12s: %s", hex, r->stopped.msg);
+	else if (end == LP_HAPPENED_INCOMPLETE)
+		snprintf(to, size, "%.12s: %u of %u objects failed: %.*s", hex, t->failed, t->total,
+			 (int)strcspn(problem, "\n"), problem);
+	else
+		snprintf(to, size, "%.12s: %u objects, %u created, %u configured, %u pruned", hex,
+			 t->total, t->created, t->configured, t->pruned);
+}
+
+static enum lp_code store_end(struct source_run *run, enum happening_kind end, struct err *err)
+{
+	struct ledger *ledger = &run->applying->ledger;
+	char message[LP_HAPPENING_TEXT];
+	const struct happening what = {
+		.kind = end, .revision = ledger->revision.id, .message = message};
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+	struct source_state before;
+
+	LP_TRY(lp_ledger_flush(ledger, err)); /* its transaction ends here, ours begins */
+	LP_TRY(lp_state_get(run->super->db, run->config->name, &before, err));
+	LP_TRY(lp_tx_begin(run->super->db, &tx, err));
+	LP_TRY(lp_ledger_end(ledger, &run->applying->plan.result, lp_buf_text(&run->problems),
+			     &run->super->config.retention, err));
+	end_text(run, end, message, sizeof(message));
+	if (is_news(run, end, &before))
+		LP_TRY(lp_put_happening(run, &what, err));
+	return lp_tx_commit(&tx, err);
+}
+
 static void finish(struct source_run *run)
 {
 	const struct plan_result *r = &run->applying->plan.result;
+	enum happening_kind end = end_of(r);
 	struct err err = {0};
 
 	make_tally(run);
 	if (r->stopped.code != LP_OK)
 		lp_progress(run, "stopped: %s", r->stopped.msg);
-	if (lp_ledger_end(&run->applying->ledger, r, lp_buf_text(&run->problems),
-			  &run->super->config.retention, &err) != LP_OK) {
+	if (store_end(run, end, &err) != LP_OK) {
 		lp_applying_store_failed(run, "write the end of the apply", &err);
 		return;
 	}
-	tell_end(run, r->complete ? "applied" : r->stopped.code != LP_OK ? "failed" : "incomplete");
+	tell_end(run, lp_happening_name(end));
 	run->incomplete = !r->complete;
 	run->rebuilt = false;
 	if (r->complete)
@@ -119,6 +179,26 @@ static void tell_done(struct source_run *run, const struct plan_object *object,
 		    a->ledger.revision.objects);
 }
 
+/* An object that is done, with its row in the inventory. */
+static enum lp_code store_done(struct source_run *run, enum step_kind kind,
+			       const struct plan_object *object, const struct event *event,
+			       struct err *err)
+{
+	struct applying *a = run->applying;
+	bool gone = event->outcome == OUTCOME_GONE;
+	char key[LP_KEY_TEXT];
+	const struct happening what = {.kind = LP_HAPPENED_PRUNED,
+				       .object = key,
+				       .revision = a->ledger.revision.id,
+				       .message = gone ? "it was gone already" : ""};
+
+	LP_TRY(lp_ledger_record(&a->ledger, kind, object, event, err));
+	if ((!gone && event->outcome != OUTCOME_PRUNED) || a->pruned_told++ >= PRUNED_TOLD)
+		return LP_OK;
+	lp_object_key_text(&object->key, key);
+	return lp_put_happening(run, &what, err);
+}
+
 /* --- the plan --- */
 
 enum lp_code lp_planning_event(struct source_run *run, const struct event *event, struct err *err)
@@ -144,7 +224,7 @@ enum lp_code lp_planning_event(struct source_run *run, const struct event *event
 		tell_problem(run, kind, object, event->message);
 	else if (verdict == PLAN_SETTLED && object && kind != STEP_WAIT) {
 		tell_done(run, object, event);
-		if (lp_ledger_record(&a->ledger, kind, object, event, &store_err) != LP_OK) {
+		if (store_done(run, kind, object, event, &store_err) != LP_OK) {
 			lp_applying_store_failed(run, "write the inventory", &store_err);
 			return LP_OK;
 		}

@@ -19,6 +19,8 @@
 #define PROBLEM_BYTES (16u * LP_KIB) /* of a revision's problems that are kept for people */
 
 struct supervisor;
+struct json;
+struct jval;
 
 /* How the last thing ended: for the log, the client that waits for it, and exit codes. */
 struct ending {
@@ -101,6 +103,7 @@ struct supervisor {
 	struct notify notify;
 	struct timer first, watchdog;
 	struct control *control; /* NULL without a daemon */
+	struct telling *telling; /* telling.c's own; NULL until something happened */
 	struct cluster_link cluster;
 	struct source_run run; /* one for now; sources are a list in the configuration */
 	int64_t started_s;     /* wall */
@@ -181,6 +184,9 @@ void lp_control_close(struct supervisor *super);
 /* A line of progress for each client that waits; the outcome ends their wait. */
 void lp_control_progress(struct supervisor *super, const char *text);
 void lp_control_outcome(struct supervisor *super, const struct ending *ending);
+/* Whether anybody follows what happens; and a line for each who does: row of telling.h, of doc. */
+bool lp_control_is_followed(const struct supervisor *super);
+void lp_control_happening(struct supervisor *super, struct json *doc, struct jval *row);
 
 /* --- wishes.c: what a person asks for; each answers at once with LP_OK or why not --- */
 LP_CHECKED enum lp_code lp_wish_sync(struct source_run *run, struct err *err);

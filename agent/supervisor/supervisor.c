@@ -4,6 +4,7 @@
 #include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/schedule.h"
+#include "agent/supervisor/telling.h"
 #include "platform/clock.h"
 #include "platform/sandbox.h"
 #include "platform/text.h"
@@ -450,6 +451,7 @@ static void close_all(struct supervisor *super)
 	lp_judging_end(&super->run);
 	lp_applying_end(&super->run);
 	lp_control_close(super);
+	lp_telling_close(super);
 	lp_buf_free(&super->run.problems);
 	lp_loop_free(&super->loop);
 	lp_db_close(&super->db);

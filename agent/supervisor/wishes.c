@@ -2,6 +2,7 @@
 /* What a person asks for. Each wish is stored first, where it must outlive a restart, and then fed
  * to the cycle, which takes it up as soon as what runs now has ended. */
 #include "agent/supervisor/run.h"
+#include "agent/supervisor/telling.h"
 #include "store/revision.h"
 
 #include <inttypes.h>
@@ -70,7 +71,7 @@ enum lp_code lp_wish_rollback(struct source_run *run, const char *text, struct e
 	LP_AUTO(lp_tx_end) struct tx tx = {0};
 	const char *source = run->config->name;
 	struct revision revision;
-	char id[24];
+	char id[24], hex[LP_OID_TEXT], message[LP_HAPPENING_TEXT];
 
 	lp_applying_flush(run);
 	struct db *db = run->super->db; /* not before: a flush that fails may open another */
@@ -79,6 +80,11 @@ enum lp_code lp_wish_rollback(struct source_run *run, const char *text, struct e
 	LP_TRY(lp_tx_begin(db, &tx, err));
 	LP_TRY(lp_state_set_pinned(db, source, revision.id, err));
 	LP_TRY(lp_state_set_desired(db, source, revision.id, err));
+	lp_hex(revision.commit, sizeof(revision.commit), hex);
+	snprintf(message, sizeof(message), "to %.12s: %s", hex, revision.subject);
+	const struct happening what = {
+		.kind = LP_HAPPENED_ROLLED_BACK, .revision = revision.id, .message = message};
+	LP_TRY(lp_put_happening(run, &what, err));
 	LP_TRY(lp_tx_commit(&tx, err));
 	snprintf(id, sizeof(id), "%" PRId64, revision.id);
 	lp_log(LOG_LEVEL_INFO, "rollback", "source", source, "revision", id, "subject",
@@ -106,19 +112,58 @@ enum lp_code lp_store_resume(struct db *db, const char *source, struct err *err)
 	return lp_tx_commit(&tx, err);
 }
 
+bool lp_resume_happens(const struct source_state *before, struct happening *ret)
+{
+	*ret = (struct happening){.kind = LP_HAPPENED_RESUMED,
+				  .message = before->pinned ? "the pin is ended"
+							    : "the suspension is ended"};
+	return before->pinned || before->suspended;
+}
+
+/* The change and its row are one transaction, as they are for suspend. */
+static enum lp_code store_resume(struct source_run *run, struct err *err)
+{
+	struct db *db = run->super->db;
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+	struct source_state before;
+	struct happening what;
+
+	LP_TRY(lp_state_get(db, run->config->name, &before, err));
+	LP_TRY(lp_tx_begin(db, &tx, err));
+	LP_TRY(lp_store_resume(db, run->config->name, err));
+	if (lp_resume_happens(&before, &what))
+		LP_TRY(lp_put_happening(run, &what, err));
+	return lp_tx_commit(&tx, err);
+}
+
 enum lp_code lp_wish_resume(struct source_run *run, struct err *err)
 {
 	lp_applying_flush(run);
-	LP_TRY(lp_store_resume(run->super->db, run->config->name, err));
+	LP_TRY(store_resume(run, err));
 	lp_log(LOG_LEVEL_INFO, "resumed", "source", run->config->name, NULL);
 	set_going(run, true);
 	return LP_OK;
 }
 
+static enum lp_code store_suspension(struct source_run *run, struct err *err)
+{
+	const struct happening what = {.kind = LP_HAPPENED_SUSPENDED};
+	struct db *db = run->super->db;
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+	struct source_state before;
+
+	LP_TRY(lp_state_get(db, run->config->name, &before, err));
+	LP_TRY(lp_tx_begin(db, &tx, err));
+	LP_TRY(lp_state_set_suspended(db, run->config->name, true, err));
+	if (!before.suspended)
+		LP_TRY(lp_put_happening(run, &what, err));
+	return lp_tx_commit(&tx, err);
+}
+
 enum lp_code lp_wish_suspend(struct source_run *run, struct err *err)
 {
 	lp_applying_flush(run);
-	LP_TRY(lp_state_set_suspended(run->super->db, run->config->name, true, err));
+	LP_TRY(store_suspension(run, err));
 	lp_log(LOG_LEVEL_INFO, "suspended", "source", run->config->name, NULL);
 	run->poll_late = run->apply_late = false;
 	lp_loop_timer_cancel(run->super->loop, &run->poll);
