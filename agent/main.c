@@ -29,6 +29,7 @@ const struct command lp_commands[] = {
 	{"sync", lp_cmd_sync, "look at the branch and apply it now"},
 	{"status", lp_cmd_status, "what runs here, and what was refused and why"},
 	{"history", lp_cmd_history, "the revisions that are kept on this device"},
+	{"events", lp_cmd_events, "what happened on this device, and what happens now"},
 	{"rollback", lp_cmd_rollback, "apply a stored revision again and pin it"},
 	{"resume", lp_cmd_resume, "end a rollback's pin or a suspension"},
 	{"suspend", lp_cmd_suspend, "stop polling and applying until resume"},

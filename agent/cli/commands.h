@@ -20,6 +20,7 @@ int lp_cmd_resume(int argc, char **argv);   /* wish.c */
 int lp_cmd_suspend(int argc, char **argv);  /* wish.c */
 int lp_cmd_status(int argc, char **argv);   /* status.c */
 int lp_cmd_history(int argc, char **argv);  /* status.c */
+int lp_cmd_events(int argc, char **argv);   /* events.c */
 int lp_cmd_build(int argc, char **argv);    /* build.c */
 int lp_cmd_verify(int argc, char **argv);   /* verify.c */
 int lp_cmd_keys(int argc, char **argv);     /* keys.c */

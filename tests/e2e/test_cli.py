@@ -10,7 +10,7 @@ from support.sitefiles import small_site
 from support.told import is_applied, nothing_changes, source, wait_applied
 from support.waiting import wait_until
 
-COMMANDS = ["run", "sync", "status", "history", "rollback", "resume", "suspend", "build",
+COMMANDS = ["run", "sync", "status", "history", "events", "rollback", "resume", "suspend", "build",
             "verify", "keys", "release", "trust", "doctor", "version", "help"]
 
 

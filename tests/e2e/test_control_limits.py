@@ -4,6 +4,8 @@
 import os
 import shutil
 import socket
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -12,6 +14,7 @@ from support.limpet import binary
 from support.processes import run, scratch_folder
 from support.sitefiles import small_site
 from support.told import source, wait_applied, wait_idle
+from support.waiting import wait_until
 
 SOMEBODY = 61234    # a user and group that nobody is
 
@@ -70,6 +73,56 @@ def test_a_client_too_many_is_hung_up_on_and_the_others_are_heard(device):
     for connection in idle:
         connection.close()
     assert device.limpet.status()
+
+
+def follow(device):
+    connection = connect(device)
+    connection.sendall(b'{"command":"events","follow":true,"count":0}\n')
+    return connection, connection.makefile("r")
+
+
+def test_one_that_follows_too_many_is_refused_and_others_can_ask(device):
+    first = [follow(device) for _ in range(limit("LP_CONTROL_FOLLOW"))]
+    assert all("seen" in lines.readline() for _, lines in first)
+
+    _, lines = follow(device)
+    assert "too many follow already" in lines.readline() and lines.readline() == ""
+
+    assert device.limpet.json("events")["events"]
+    device.limpet.ok("suspend")
+    assert all('"kind":"suspended"' in lines.readline() for _, lines in first)
+    first[0][1].close()
+    first[0][0].close()
+    _, lines = wait_until(lambda: (f := follow(device)) and "seen" in f[1].readline() and f,
+                          "a place")
+    device.limpet.ok("resume")
+    assert '"kind":"resumed"' in lines.readline()
+
+
+def test_one_that_follows_and_does_not_read_is_hung_up_on(device):
+    device.limpet.stop()
+    rows = limit("LP_HAPPENINGS_KEPT")
+    with closing(sqlite3.connect(device.limpet.state_dir / "limpet.db")) as db:
+        db.executemany("INSERT INTO happening (source, at_s, last_s, count, kind, object, revision,"
+                       " by_whom, message) VALUES ('site', 1, 1, 1, 1, ?, 0, '', ?)",
+                       ((f"ConfigMap shop/{i}", "x" * 500) for i in range(rows)))
+        db.execute("DELETE FROM happening WHERE id <= (SELECT max(id) FROM happening) - ?", [rows])
+        db.commit()
+    assert rows * 500 > limit("LP_CONTROL_BEHIND") + 2**17, "more than it may be behind"
+    device.limpet.start()
+    wait_idle(device)
+    reads, deaf = connect(device), connect(device)
+    for connection in (reads, deaf):
+        connection.sendall(b'{"command":"events","follow":true}\n')
+    lines = reads.makefile("r")
+    assert all('"event"' in lines.readline() for _ in range(rows)) and "seen" in lines.readline()
+
+    device.limpet.ok("suspend")
+
+    assert '"kind":"suspended"' in lines.readline()
+    heard = deaf.makefile("r").read()
+    assert "seen" not in heard and "suspended" not in heard, "hung up on before it had all"
+    assert source(device.limpet.status())["suspended"]
 
 
 def test_who_is_in_too_many_groups_is_refused(device):
