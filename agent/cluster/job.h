@@ -176,6 +176,9 @@ void lp_parent_begin(struct job *job);
 /* As lp_wait_begin. */
 void lp_look_begin(struct job *job);
 
+/* Makes the namespace of our own objects; then() is called with the answer. Uses job->body. */
+void lp_namespace_make(struct job *job, void (*then)(struct job *job));
+
 /* Asks for the ApplySet's parent of the step's source; then() is called with the answer. */
 void lp_parent_ask(struct job *job, void (*then)(struct job *job));
 /* Reads that answer, which is no 404; false when it is not our parent: the job has then ended. */

@@ -91,14 +91,13 @@ static void namespace_made(struct job *job)
 		lp_job_refused(job);
 }
 
-static void make_namespace(struct job *job)
+void lp_namespace_make(struct job *job, void (*then)(struct job *job))
 {
 	const struct api_kind kind = {.group = "", .version = "v1", .plural = "namespaces"};
 	const char *ns = job->cluster->setup.ns;
 	struct buf *url = lp_job_url(job);
 	struct err err;
 
-	job->looked = true;
 	lp_buf_free(&job->body);
 	job->body = LP_BUF(1024);
 	if (lp_api_path(&kind, "", ns, url, &err) != LP_OK ||
@@ -110,15 +109,17 @@ static void make_namespace(struct job *job)
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job, APPLY, namespace_made);
+	lp_job_send(job, APPLY, then);
 }
 
 static void first_written(struct job *job)
 {
-	if (job->status == 404 && !job->looked)
-		make_namespace(job);
-	else
+	if (job->status == 404 && !job->looked) {
+		job->looked = true;
+		lp_namespace_make(job, namespace_made);
+	} else {
 		written(job);
+	}
 }
 
 static void write_parent(struct job *job)
