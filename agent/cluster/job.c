@@ -18,6 +18,7 @@ static void (*const begin[STEP_KIND_COUNT])(struct job *job) = {
 	[STEP_APPLY] = lp_apply_begin,     [STEP_WAIT] = lp_wait_begin,
 	[STEP_PRUNE] = lp_prune_begin,     [STEP_RECOVER] = lp_recover_begin,
 	[STEP_KINDS] = lp_kinds_begin,     [STEP_LOOK] = lp_look_begin,
+	[STEP_LEASE] = lp_lease_begin,     [STEP_SERVERS] = lp_servers_begin,
 };
 
 /* --- ending --- */

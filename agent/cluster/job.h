@@ -6,7 +6,8 @@
  * time and names the function that goes on when its answer is here; in the end
  * it is done, failed or to be tried again, which is told as the step's event.
  *
- *	connect.c apply.c wait.c prune.c parent.c recover.c   begin_... of each step kind
+ *	connect.c apply.c wait.c prune.c parent.c recover.c
+ *	lease.c                                               begin_... of each step kind
  *	job.c                                                 requests, answers, events
  *	role.c                                                the loop
  */
@@ -183,6 +184,10 @@ void lp_namespace_make(struct job *job, void (*then)(struct job *job));
 void lp_parent_ask(struct job *job, void (*then)(struct job *job));
 /* Reads that answer, which is no 404; false when it is not our parent: the job has then ended. */
 bool lp_parent_take(struct job *job, struct metadata *ret);
+
+/* As lp_wait_begin. */
+void lp_lease_begin(struct job *job);
+void lp_servers_begin(struct job *job);
 
 /* As lp_wait_begin; tells EVENT_FOUND meanwhile. */
 void lp_recover_begin(struct job *job);

@@ -32,6 +32,11 @@
 #define LP_MANAGER_MAX        129u /* a field manager with its NUL: the API allows 128 bytes */
 #define LP_STREAM_DEPTH       64u  /* brackets; fieldsV1 is nested like the object */
 
+/* the Lease */
+#define LP_HOLDER_MAX   128  /* who holds it, with its NUL; a longer name is cut */
+#define LP_INSTANCE_MAX 17   /* 64 bits as hex digits; no other length */
+#define LP_LEASE_S      3600 /* seconds that a holder can be waited for; limpet writes 900 */
+
 /* of what the API server says, with its NUL */
 #define LP_RESOURCE_VERSION_MAX 32
 #define LP_EVENT_MESSAGE        1024 /* for people; cut */

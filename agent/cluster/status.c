@@ -178,7 +178,9 @@ static void judge_forbidden(const struct status *status, const struct step *step
 	}
 	failed(event, LP_CONFIG,
 	       step->kind == STEP_PRUNE ? "limpet's user needs the verbs get and delete there"
-	       : step->kind == STEP_RECOVER
+	       : step->kind == STEP_LEASE
+		       ? "limpet's user needs the verbs get, create and patch there"
+	       : step->kind == STEP_RECOVER || step->kind == STEP_SERVERS
 		       ? "limpet's user needs the verb list there"
 		       : "limpet's user needs the verbs patch and create there");
 }

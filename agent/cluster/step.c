@@ -84,6 +84,7 @@ void lp_step_put(struct wire_writer *w, const struct step *step)
 	lp_wire_put_str(w, step->default_ns);
 	lp_wire_put_bytes(w, step->handed.data, step->handed.len);
 	lp_wire_put_bytes(w, step->body.data, step->body.len);
+	lp_lease_order_put(w, &step->lease);
 	lp_wire_put_i64(w, step->timeout_ms);
 }
 
@@ -102,6 +103,7 @@ void lp_step_take(struct wire_reader *r, struct step *ret)
 	lp_wire_str(r, ret->default_ns, sizeof(ret->default_ns));
 	ret->handed = lp_wire_slice(r);
 	ret->body = lp_wire_slice(r);
+	lp_lease_order_take(r, &ret->lease);
 	ret->timeout_ms = lp_wire_i64(r);
 	if (ret->timeout_ms < 0 || ret->handed.len > LP_IGNORE_BYTES)
 		r->bad = true;
@@ -124,6 +126,7 @@ void lp_event_put(struct wire_writer *w, const struct event *event)
 	lp_live_put(w, &event->live);
 	lp_wire_put_u32(w, event->marks);
 	lp_wire_put_str(w, event->manager);
+	lp_lease_put(w, &event->lease);
 	lp_wire_put_str(w, event->message);
 }
 
@@ -166,6 +169,7 @@ void lp_event_take(struct wire_reader *r, struct event *ret)
 	lp_live_take(r, &ret->live);
 	ret->marks = take_below(r, SIGHT_MARKS + 1);
 	lp_wire_str(r, ret->manager, sizeof(ret->manager));
+	lp_lease_take(r, &ret->lease);
 	lp_wire_str(r, ret->message, sizeof(ret->message));
 	r->bad |= !is_named(ret);
 }
@@ -175,7 +179,8 @@ const char *lp_step_kind_name(enum step_kind kind)
 	static const char *const names[STEP_KIND_COUNT] = {
 		[STEP_CONNECT] = "connect", [STEP_PARENT] = "parent", [STEP_APPLY] = "apply",
 		[STEP_WAIT] = "wait",       [STEP_PRUNE] = "prune",   [STEP_RECOVER] = "recover",
-		[STEP_KINDS] = "kinds",     [STEP_LOOK] = "look",
+		[STEP_KINDS] = "kinds",     [STEP_LOOK] = "look",     [STEP_LEASE] = "lease",
+		[STEP_SERVERS] = "servers",
 	};
 	return kind < STEP_KIND_COUNT ? names[kind] : "unknown";
 }
@@ -209,6 +214,8 @@ const char *lp_outcome_name(enum outcome outcome)
 		[OUTCOME_PRUNED] = "pruned",
 		[OUTCOME_GONE] = "gone",
 		[OUTCOME_KEPT] = "kept",
+		[OUTCOME_HELD] = "held",
+		[OUTCOME_STANDBY] = "standby",
 	};
 	return outcome < OUTCOME_COUNT ? names[outcome] : "unknown";
 }

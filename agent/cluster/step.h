@@ -7,7 +7,7 @@
  * state of a revision: it does the steps that it is given, some at once, and
  * tells how each ended.
  */
-#include "agent/cluster/limits.h"
+#include "agent/cluster/lease.h"
 #include "agent/render/object.h"
 #include "platform/fs.h"
 #include "platform/wire.h"
@@ -41,6 +41,8 @@ enum step_kind {
 	STEP_RECOVER, /* list what carries our ApplySet label: one EVENT_FOUND an object */
 	STEP_KINDS,   /* one more entry of the parent's kinds and namespaces, before STEP_PARENT */
 	STEP_LOOK,    /* read what the parent says of the floor: the event's message */
+	STEP_LEASE,   /* take, renew or give back the source's Lease (lease.h) */
+	STEP_SERVERS, /* count the server nodes: lease.servers of the event */
 	STEP_KIND_COUNT,
 };
 
@@ -75,15 +77,17 @@ struct step {
 	enum scope scope;
 	enum apply_how how;   /* APPLY */
 	char uid[LP_UID_MAX]; /* PRUNE: the uid on record, or "" */
-	struct live known;    /* APPLY: as the last event said, or zero */
-	bool exact;           /* PARENT: exactly these kinds; otherwise added to what is there */
+	struct live
+		known; /* APPLY: as the last event said, or zero; LEASE: version to write over */
+	bool exact;    /* PARENT: exactly these kinds; otherwise added to what is there */
 	char default_ns[LP_NAME_MAX]; /* for a namespaced object that names none */
-	struct slice handed; /* borrowed; APPLY: JSON pointers (RFC 6901), one a line, to what
-				others may own: sent when the object is made and never after, it
-				stays as it is in the cluster. PLAIN looks first too when there are
-				some, but takes nothing over */
-	struct slice body;   /* borrowed; APPLY: canonical JSON, PARENT: its floor, or empty */
-	int64_t timeout_ms;  /* of the step; 0: a default of the role */
+	struct slice handed;      /* borrowed; APPLY: JSON pointers (RFC 6901), one a line, to what
+				     others may own: sent when the object is made and never after, it
+				     stays as it is in the cluster. PLAIN looks first too when there are
+				     some, but takes nothing over */
+	struct slice body;        /* borrowed; APPLY: canonical JSON, PARENT: its floor, or empty */
+	struct lease_order lease; /* LEASE */
+	int64_t timeout_ms;       /* of the step; 0: a default of the role */
 };
 
 enum event_kind {
@@ -101,9 +105,11 @@ enum outcome {
 	OUTCOME_CONFIGURED,
 	OUTCOME_UNCHANGED,
 	OUTCOME_PRUNED,
-	OUTCOME_GONE, /* PRUNE: it was not there any more; LOOK: there is no parent */
-	OUTCOME_KEPT, /* PRUNE: not ours (label or annotation), left alone; see message. APPLY by
-			 LOOK: the object's own annotation says that drift is only reported */
+	OUTCOME_GONE,    /* PRUNE: it was not there any more; LOOK: there is no parent */
+	OUTCOME_KEPT,    /* PRUNE: not ours (label or annotation), left alone; see message. APPLY by
+			    LOOK: the object's own annotation says that drift is only reported */
+	OUTCOME_HELD,    /* LEASE: it is ours */
+	OUTCOME_STANDBY, /* LEASE: it is somebody else's; see lease */
 	OUTCOME_COUNT,
 };
 
@@ -133,7 +139,8 @@ struct event {
 	unsigned verbs;                 /* KIND: an OR of enum verb */
 	bool preferred;                 /* KIND: the version that the server prefers */
 	char uid[LP_UID_MAX];           /* APPLY, FOUND */
-	struct live live;               /* APPLY, FOUND */
+	struct live live;               /* APPLY, FOUND; LEASE: version alone */
+	struct lease lease;             /* LEASE, SERVERS */
 	unsigned marks;                 /* APPLY: an OR of enum sight_mark */
 	char manager[LP_MANAGER_MAX];   /* APPLY by LOOK or DRY: who is named in message, or "" */
 	char message[LP_EVENT_MESSAGE]; /* the API server's own words where it spoke; APPLY by

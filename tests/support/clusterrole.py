@@ -116,6 +116,11 @@ class ClusterRole:
         """STEP_WAIT for a CRD."""
         return self.step("wait", key=key_of(crd), **fields)
 
+    def lease(self, holder="node-a_0123456789abcdef", instance="1", version="", duration_s=900, **order):
+        """STEP_LEASE; over the `version` that the caller knows."""
+        return self.step("lease", known={"version": version},
+                         lease={"holder": holder, "instance": instance, "duration_s": duration_s, **order})
+
     def parent(self, manifests, exact=False):
         """STEP_KINDS of each object, then STEP_PARENT."""
         for manifest in manifests:

@@ -43,6 +43,23 @@ static void live_of(const struct jval *object, struct live *ret)
 	lp_unhex(entry, strlen(entry), ret->entry, sizeof(ret->entry));
 }
 
+static void lease_of(const struct jval *object, struct lease_order *ret)
+{
+	bool release = false;
+	int64_t beat = 0;
+
+	lp_json_bool(lp_json_get(object, "release"), &release);
+	ret->wish = release ? LEASE_RELEASE : LEASE_TAKE;
+	text_of(object, "holder", ret->holder, sizeof(ret->holder));
+	text_of(object, "instance", ret->instance, sizeof(ret->instance));
+	lp_json_int(lp_json_get(object, "duration_s"), &ret->duration_s);
+	lp_json_int(lp_json_get(object, "transitions"), &ret->transitions);
+	lp_json_int(lp_json_get(object, "beat"), &beat);
+	ret->beat = (uint32_t)beat;
+	lp_json_bool(lp_json_get(object, "renew"), &ret->renew);
+	lp_json_bool(lp_json_get(object, "again"), &ret->again);
+}
+
 /* One line of stdin as a step into the channel. */
 static void send_step(const uint8_t *line, size_t n, struct channel *ch)
 {
@@ -63,6 +80,7 @@ static void send_step(const uint8_t *line, size_t n, struct channel *ch)
 	lp_json_bool(lp_json_get(root, "exact"), &step.exact);
 	text_of(root, "default_ns", step.default_ns, sizeof(step.default_ns));
 	step.body = lp_json_slice(lp_json_get(root, "body"));
+	lease_of(lp_json_get(root, "lease"), &step.lease);
 	lp_json_int(lp_json_get(root, "timeout_ms"), &step.timeout_ms);
 	lp_wire_begin(&w, &ch->out, CLUSTER_STEP);
 	lp_step_put(&w, &step);
@@ -89,6 +107,15 @@ static void put_live(struct json *doc, struct jval *to, const struct live *live)
 	lp_json_put_str(doc, to, "entry", hex);
 }
 
+static void put_lease(struct json *doc, struct jval *to, const struct lease *lease)
+{
+	lp_json_put_str(doc, to, "holder", lease->holder);
+	lp_json_put_bool(doc, to, "same", lease->same);
+	lp_json_put_int(doc, to, "duration_s", lease->duration_s);
+	lp_json_put_int(doc, to, "transitions", lease->transitions);
+	lp_json_put_int(doc, to, "servers", lease->servers);
+}
+
 static void print_event(const struct event *event)
 {
 	LP_AUTO(lp_json_freep) struct json *doc = NULL;
@@ -108,6 +135,7 @@ static void print_event(const struct event *event)
 	lp_json_put_bool(doc, root, "preferred", event->preferred);
 	lp_json_put_str(doc, root, "uid", event->uid);
 	put_live(doc, lp_json_put_obj(doc, root, "live"), &event->live);
+	put_lease(doc, lp_json_put_obj(doc, root, "lease"), &event->lease);
 	lp_json_put_str(doc, root, "message", event->message);
 	DIE_IF(lp_json_write(root, &text, &err) != LP_OK);
 	printf("%s\n", lp_buf_text(&text));

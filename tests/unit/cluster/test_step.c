@@ -15,19 +15,29 @@ static struct wire_reader frame(uint16_t type)
 
 static void a_step_crosses_whole(void)
 {
-	struct step step = {.id = 7,
-			    .kind = STEP_APPLY,
-			    .scope = SCOPE_NAMESPACED,
-			    .exact = true,
-			    .source = "site",
-			    .uid = "u-1",
-			    .default_ns = "shop",
-			    .known = {.version = "123", .generation = 4, .entry = {1, 2, 3}},
-			    .key = {"apps", "v1", "Deployment", "shop", "till"},
-			    .how = APPLY_DRY,
-			    .handed = LP_SLICE("/spec/replicas"),
-			    .body = LP_SLICE("{\"a\":1}"),
-			    .timeout_ms = 5000};
+	static const struct step step = {
+		/* static: its padding is zero, too */
+		.id = 7,
+		.kind = STEP_APPLY,
+		.scope = SCOPE_NAMESPACED,
+		.exact = true,
+		.source = "site",
+		.uid = "u-1",
+		.default_ns = "shop",
+		.known = {.version = "123", .generation = 4, .entry = {1, 2, 3}},
+		.key = {"apps", "v1", "Deployment", "shop", "till"},
+		.how = APPLY_DRY,
+		.handed = LP_SLICE("/spec/replicas"),
+		.body = LP_SLICE("{\"a\":1}"),
+		.lease = {.wish = LEASE_RELEASE,
+			  .holder = "node-a_0123456789abcdef",
+			  .instance = "0123456789abcdef",
+			  .duration_s = 900,
+			  .transitions = 3,
+			  .beat = 7,
+			  .renew = true,
+			  .again = true},
+		.timeout_ms = 5000};
 	struct wire_writer w;
 	struct step back;
 
@@ -47,22 +57,27 @@ static void a_step_crosses_whole(void)
 
 static void an_event_crosses_whole(void)
 {
-	struct event event = {.id = 9,
-			      .kind = EVENT_FOUND,
-			      .outcome = OUTCOME_KEPT,
-			      .code = LP_NOT_FOUND,
-			      .status = 422,
-			      .retry_after_ms = -1,
-			      .key = {"", "v1", "Secret", "shop", "s"},
-			      .scope = SCOPE_CLUSTER,
-			      .resource = "secrets",
-			      .verbs = 7,
-			      .preferred = true,
-			      .uid = "u",
-			      .live = {.version = "9", .generation = -1, .entry = {9}},
-			      .marks = SIGHT_MARKS,
-			      .manager = "kubectl-edit",
-			      .message = "no"};
+	static const struct event event = {.id = 9,
+					   .kind = EVENT_FOUND,
+					   .outcome = OUTCOME_KEPT,
+					   .code = LP_NOT_FOUND,
+					   .status = 422,
+					   .retry_after_ms = -1,
+					   .key = {"", "v1", "Secret", "shop", "s"},
+					   .scope = SCOPE_CLUSTER,
+					   .resource = "secrets",
+					   .verbs = 7,
+					   .preferred = true,
+					   .uid = "u",
+					   .live = {.version = "9", .generation = -1, .entry = {9}},
+					   .marks = SIGHT_MARKS,
+					   .manager = "kubectl-edit",
+					   .lease = {.holder = "node-b_0",
+						     .same = true,
+						     .duration_s = 30,
+						     .transitions = 4,
+						     .servers = 2},
+					   .message = "no"};
 	struct wire_writer w;
 	struct event back;
 
@@ -135,6 +150,29 @@ static void a_wait_is_bounded_and_never_negative(void)
 	}
 }
 
+static bool lease_crosses(int64_t duration_s)
+{
+	struct event back, event = {.kind = EVENT_DONE, .lease = {.duration_s = duration_s}};
+	struct step taken, step = {.kind = STEP_LEASE, .lease = {.duration_s = duration_s}};
+	struct wire_writer w;
+
+	bool told = crosses(&event, &back);
+	lp_buf_clear(&out);
+	lp_wire_begin(&w, &out, CLUSTER_STEP);
+	lp_step_put(&w, &step);
+	CHECK_OK(lp_wire_end(&w, &err));
+	struct wire_reader r = frame(CLUSTER_STEP);
+	lp_step_take(&r, &taken);
+	CHECK(told == (lp_wire_done(&r, "step", &err) == LP_OK));
+	return told;
+}
+
+static void a_lease_is_not_held_for_ever(void)
+{
+	CHECK(lease_crosses(0) && lease_crosses(LP_LEASE_S));
+	CHECK(!lease_crosses(-1) && !lease_crosses(LP_LEASE_S + 1));
+}
+
 static void names_that_could_not_be_one_are_refused(void)
 {
 	static const struct event good[] = {
@@ -203,6 +241,8 @@ static void a_text_of_one_byte_too_many_is_refused(void)
 		TEXT_FIELD(step, uid, LP_UID_MAX),
 		TEXT_FIELD(step, known.version, LP_RESOURCE_VERSION_MAX),
 		TEXT_FIELD(step, default_ns, LP_NAME_MAX),
+		TEXT_FIELD(step, lease.holder, LP_HOLDER_MAX),
+		TEXT_FIELD(step, lease.instance, LP_INSTANCE_MAX),
 	};
 	static const struct text_field of_event[] = {
 		TEXT_FIELD(event, key.version, LP_VERSION_MAX),
@@ -210,6 +250,7 @@ static void a_text_of_one_byte_too_many_is_refused(void)
 		TEXT_FIELD(event, uid, LP_UID_MAX),
 		TEXT_FIELD(event, live.version, LP_RESOURCE_VERSION_MAX),
 		TEXT_FIELD(event, manager, LP_MANAGER_MAX),
+		TEXT_FIELD(event, lease.holder, LP_HOLDER_MAX),
 		TEXT_FIELD(event, message, LP_EVENT_MESSAGE),
 	};
 	const struct text_message step = {(char *)&the_step, put_step, take_step};
@@ -298,6 +339,7 @@ int main(void)
 	TEST(an_event_crosses_whole);
 	TEST(a_setup_out_of_bounds_is_refused);
 	TEST(a_wait_is_bounded_and_never_negative);
+	TEST(a_lease_is_not_held_for_ever);
 	TEST(names_that_could_not_be_one_are_refused);
 	TEST(a_text_of_one_byte_too_many_is_refused);
 	TEST(an_apply_of_no_known_way_or_with_too_many_pointers_is_refused);
