@@ -107,6 +107,11 @@ static void print_source(const struct jval *source)
 	printf("\nsource %s  %s  %s\n", lp_json_text(source, "name"), lp_json_text(source, "url"),
 	       lp_json_text(source, "branch"));
 	printf("  %-10s %s\n", "state", lp_json_text(source, "state"));
+	const struct jval *lease = lp_json_get(source, "lease");
+	if (strcmp(lp_json_text(lease, "state"), "standby") == 0)
+		printf("  %-10s %s holds the lease %s/%s, since %s\n", "standby",
+		       lp_json_text(lease, "holder"), lp_json_text(lease, "namespace"),
+		       lp_json_text(lease, "name"), lp_json_text(lease, "since"));
 	print_revision("applied", applied);
 	if (number(desired, "id") != number(applied, "id"))
 		print_revision("desired", desired);
@@ -193,8 +198,10 @@ static const struct cli_help status_help = {
 		"none runs, from the store.\n\n"
 		"The state of a source is current; new (nothing accepted yet); stale (what runs is\n"
 		"past its own expires, by the time that is known to have passed); no-news (nothing\n"
-		"was accepted for longer than trust.newsWithin of uptime); or unreachable (polls\n"
-		"fail). What runs goes on running in each. Counters are since the store was made.\n\n"
+		"was accepted for longer than trust.newsWithin of uptime); unreachable (polls\n"
+		"fail); or standby (another agent holds the lease and applies; this one takes over\n"
+		"when it is gone). What runs goes on running in each. Counters are since the store\n"
+		"was made.\n\n"
 		"Exit: 0 ok, 1 degraded, 2 failed or not to be known.",
 	.examples = "  limpet status\n"
 		    "  limpet status -o json | jq .sources[0].applied.commit",

@@ -34,7 +34,7 @@ void lp_applying_clean(struct source_run *run)
 void lp_applying_end(struct source_run *run)
 {
 	lp_applying_clean(run);
-	lp_link_end(&run->super->cluster.link);
+	lp_cluster_end(run->super);
 }
 
 void lp_applying_flush(struct source_run *run)
@@ -63,28 +63,64 @@ void lp_applying_back_off(struct source_run *run)
 }
 
 /*
- * The API server, or the role, is not there; all is as the journal says, and tried again later.
+ * All is as the journal says; for now nothing more is done.
  * The steps of a plan that are under way end with their role: a delete that answers late, or is
- * only sent then, must not meet what the next plan has applied.
+ * only sent then, must not meet what the next plan, or another agent, has applied.
  */
-void lp_applying_away(struct source_run *run, const char *said)
+static void give_up(struct source_run *run)
 {
-	bool learning = run->applying->learning, planned = run->applying->part == PART_PLAN;
-	char why[LP_ERR_MAX];
+	bool planned = run->applying->part == PART_PLAN;
 	struct err err = {0};
 
-	snprintf(why, sizeof(why), "%s", said); /* it may lie in what is freed here */
 	if (planned && lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
 		lp_store_failed(run, "write the inventory", &err);
 	lp_applying_clean(run);
 	if (planned)
-		lp_link_end(&run->super->cluster.link);
+		lp_cluster_end(run->super);
+}
+
+/* The API server, or the role, is not there; tried again later. */
+void lp_applying_away(struct source_run *run, const char *said)
+{
+	bool learning = run->applying->learning;
+	char why[LP_ERR_MAX];
+
+	snprintf(why, sizeof(why), "%s", said); /* it may lie in what is freed here */
+	give_up(run);
 	if (!learning) {
 		lp_applying_back_off(run);
 		run->incomplete = true;
 		lp_outcome(run, 2, "the API server: %s", why);
 	}
 	lp_feed(run, CYCLE_AWAY);
+}
+
+bool lp_applying_waits(const struct source_run *run)
+{
+	return run->applying && run->applying->part == PART_LEASE;
+}
+
+void lp_applying_standby(struct source_run *run)
+{
+	char other[LP_ERR_MAX];
+
+	if (!run->applying || run->applying->learning)
+		return;
+	give_up(run);
+	run->incomplete = true; /* and so all is learned anew when it is our turn */
+	lp_outcome(run, 2, "not applied, this agent stands by: %s",
+		   lp_leading_other(run, other, sizeof(other)));
+	lp_feed(run, CYCLE_AWAY);
+}
+
+void lp_applying_unled(struct source_run *run, const char *said)
+{
+	char why[LP_ERR_MAX];
+
+	if (!run->applying || run->applying->part != PART_PLAN)
+		return;
+	snprintf(why, sizeof(why), "the lease cannot be renewed: %s", said);
+	lp_applying_away(run, why);
 }
 
 /* The store gave up: nothing more goes to the cluster now. */

@@ -5,7 +5,7 @@
  * One apply from the inside, for the three files that drive the cluster role:
  *
  *	applying.c	begins and ends it, and hands its events on
- *	reaching.c	until there is a plan: CONNECT, LOOK, RECOVER
+ *	reaching.c	until there is a plan: LEASE, CONNECT, LOOK, RECOVER
  *	planning.c	the plan: lp_plan_next says what to send, each event goes to the store
  */
 #include "agent/supervisor/cluster.h"
@@ -15,7 +15,7 @@
 #define LP_AWAY_MS    20000  /* so long a plan waits for the API server before it is put off */
 #define LP_SILENCE_MS 180000 /* a role with steps that says nothing for so long hangs */
 
-enum part { PART_CONNECT, PART_LOOK, PART_RECOVER, PART_PLAN };
+enum part { PART_LEASE, PART_CONNECT, PART_LOOK, PART_RECOVER, PART_PLAN };
 
 struct applying {
 	enum part part;
@@ -43,6 +43,12 @@ void lp_applying_clean(struct source_run *run);
 void lp_applying_away(struct source_run *run, const char *said);
 /* Ends it with AWAY, and the role: the store gave up while doing. */
 void lp_applying_store_failed(struct source_run *run, const char *doing, const struct err *err);
+/* Whether an apply waits for the lease. */
+bool lp_applying_waits(const struct source_run *run);
+/* Another agent holds the lease: what is under way ends with AWAY, unless it only learns. */
+void lp_applying_standby(struct source_run *run);
+/* The lease's time is over and it could not be renewed, said is why: a plan ends with AWAY. */
+void lp_applying_unled(struct source_run *run, const char *said);
 /* The next try of an apply comes later than the one before it. */
 void lp_applying_back_off(struct source_run *run);
 /* LP_REJECTED: the role is not to be believed in anything. */
@@ -50,6 +56,9 @@ enum lp_code lp_applying_not_asked(const struct event *event, struct err *err);
 
 /* --- reaching.c: ends with LEARNED, AWAY, APPLIED, or in a plan --- */
 void lp_reaching_start(struct source_run *run);
+/* The lease is ours, or event (RETRY, FAILED) says why that is not known. */
+void lp_reaching_led(struct source_run *run);
+void lp_reaching_not_led(struct source_run *run, const struct event *event);
 /* Its timer. */
 void lp_reaching_wake(struct source_run *run);
 /* LP_REJECTED: it is not of what was asked. */

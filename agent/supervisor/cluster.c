@@ -53,6 +53,8 @@ static enum lp_code on_frame(void *ctx, struct wire_reader *frame, struct err *e
 		return lp_err_set(err, LP_REJECTED, "frame of type %u", frame->type);
 	lp_event_take(frame, &event);
 	LP_TRY(lp_wire_done(frame, "event", err));
+	if (lp_leading_is(&event))
+		return lp_leading_event(&super->run, &event, err);
 	return lp_applying_event(&super->run, &event, err);
 }
 
@@ -62,6 +64,7 @@ static void on_gone(void *ctx, const char *why)
 
 	lp_log(LOG_LEVEL_ERROR, "role-ended", "why", why, NULL);
 	lp_cluster_reached(super, why);
+	lp_leading_gone(&super->run);
 	lp_applying_gone(&super->run, why);
 }
 
@@ -106,6 +109,12 @@ enum lp_code lp_cluster_step(struct supervisor *super, const struct step *step, 
 	LP_TRY(lp_wire_end(&w, err));
 	lp_link_send(link);
 	return LP_OK;
+}
+
+void lp_cluster_end(struct supervisor *super)
+{
+	lp_link_end(&super->cluster.link);
+	lp_leading_gone(&super->run);
 }
 
 /* A start that finds it there is no news; one that does not, is. */

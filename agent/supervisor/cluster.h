@@ -27,6 +27,9 @@ LP_CHECKED enum lp_code lp_cluster_start(struct supervisor *super, struct err *e
 LP_CHECKED enum lp_code lp_cluster_step(struct supervisor *super, const struct step *step,
 					struct err *err);
 
+/* Ends the role, whatever it does, and tells those who wait for it but the apply; down is fine. */
+void lp_cluster_end(struct supervisor *super);
+
 /* Remembers whether the API server answers, for status; error "" when it does. */
 void lp_cluster_reached(struct supervisor *super, const char *error);
 

@@ -2,6 +2,7 @@
 /*
  * An apply, first part: all that must be known before there can be a plan.
  *
+ *	LEASE: nobody else writes; not for learning
  *	CONNECT: the API server answers, its kinds are known
  *	LOOK: once a start: what the cluster knows of the trust floor; learning ends here
  *	RECOVER: only without an inventory: what carries our label goes into it
@@ -161,9 +162,17 @@ static void recovered(struct source_run *run)
 		lp_planning_start(run);
 }
 
+static void connect_to(struct source_run *run)
+{
+	run->applying->part = PART_CONNECT;
+	send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
+}
+
 void lp_reaching_wake(struct source_run *run)
 {
-	if (run->applying->part == PART_CONNECT)
+	if (run->applying->part == PART_LEASE)
+		lp_leading_ask(run);
+	else if (run->applying->part == PART_CONNECT)
 		send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
 	else if (run->applying->part == PART_LOOK)
 		send_or_give_up(run, STEP_LOOK, LOOK_ID);
@@ -197,20 +206,21 @@ static void take_end(struct source_run *run, const struct event *event)
 		recovered(run);
 }
 
-/* The step that is under way before the plan. */
+/* The step that a part has under way; that of LEASE is another file's. */
 static uint64_t asked_id(const struct applying *a)
 {
 	static const uint64_t ids[] = {
 		[PART_CONNECT] = CONNECT_ID, [PART_LOOK] = LOOK_ID, [PART_RECOVER] = RECOVER_ID};
 
-	return a->asked ? ids[a->part] : 0;
+	return ids[a->part];
 }
 
 enum lp_code lp_reaching_event(struct source_run *run, const struct event *event, struct err *err)
 {
 	struct applying *a = run->applying;
 
-	if (event->id != asked_id(a) || (event->kind == EVENT_KIND && a->part != PART_CONNECT) ||
+	if (!a->asked || event->id != asked_id(a) ||
+	    (event->kind == EVENT_KIND && a->part != PART_CONNECT) ||
 	    (event->kind == EVENT_FOUND && a->part != PART_RECOVER))
 		return lp_applying_not_asked(event, err);
 	if (event->kind == EVENT_KIND)
@@ -221,7 +231,24 @@ enum lp_code lp_reaching_event(struct source_run *run, const struct event *event
 	return LP_OK;
 }
 
+void lp_reaching_led(struct source_run *run)
+{
+	lp_cluster_reached(run->super, "");
+	run->applying->since_ms = 0;
+	connect_to(run);
+}
+
+void lp_reaching_not_led(struct source_run *run, const struct event *event)
+{
+	not_connected(run, event);
+}
+
 void lp_reaching_start(struct source_run *run)
 {
-	send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
+	if (run->applying->learning || lp_leading_holds(run)) {
+		connect_to(run);
+		return;
+	}
+	run->applying->part = PART_LEASE;
+	lp_leading_ask(run);
 }

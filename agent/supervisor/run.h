@@ -9,6 +9,7 @@
 #include "agent/cluster/applyset.h"
 #include "agent/source/fetched.h"
 #include "agent/supervisor/cycle.h"
+#include "agent/supervisor/leading.h"
 #include "agent/supervisor/link.h"
 #include "agent/supervisor/render_wire.h"
 #include "agent/supervisor/supervisor.h"
@@ -68,6 +69,7 @@ struct source_run {
 	struct link render;
 	struct judging *judging; /* judging.c's own; NULL unless it works */
 
+	struct leading leading;    /* leading.c's own */
 	struct applying *applying; /* applying.c's own; NULL unless it works */
 	int64_t apply_delay_ms;    /* the last backoff of applying; 0 none */
 	bool incomplete;           /* the last apply left something out */

@@ -175,6 +175,27 @@ static enum lp_code put_verdicts(struct db *db, const char *source, struct json 
 	return LP_OK;
 }
 
+/* Who writes: this agent, another, or not known yet. */
+static void put_lease(const struct source_run *run, struct json *doc, struct jval *obj)
+{
+	static const char *const words[] = {"unknown", "held", "standby"};
+	const struct leading *l = &run->leading;
+	struct jval *v = lp_json_put_obj(doc, obj, "lease");
+	char name[LP_NAME_MAX];
+
+	lp_json_put_str(doc, v, "namespace", run->super->config.cluster.ns);
+	lp_json_put_str(doc, v, "name", lp_applyset_parent(run->config->name, name));
+	lp_json_put_str(doc, v, "state", words[l->state]);
+	lp_json_put_str(doc, v, "identity", l->us);
+	put_time(doc, v, "since", l->since_s);
+	if (l->state != LEADING_NOT) {
+		bool held = l->state == LEADING_HELD;
+		lp_json_put_str(doc, v, "holder", held ? l->us : l->other.holder);
+		lp_json_put_int(doc, v, "durationSeconds",
+				held ? l->duration_s : l->other.duration_s);
+	}
+}
+
 /* What only the daemon knows: where it is in the cycle, and traffic since its start. */
 static void put_live(const struct source_run *run, struct json *doc, struct jval *obj)
 {
@@ -188,19 +209,22 @@ static void put_live(const struct source_run *run, struct json *doc, struct jval
 	lp_json_put_int(doc, v, "polls", (int64_t)run->polls);
 	lp_json_put_int(doc, v, "sentBytes", (int64_t)run->sent_bytes);
 	lp_json_put_int(doc, v, "receivedBytes", (int64_t)run->received_bytes);
+	put_lease(run, doc, obj);
 	put_tally(doc, obj, &run->tally);
 	if (run->problems.len)
 		lp_json_put_str(doc, obj, "problems", lp_buf_text(&run->problems));
 }
 
+/* What another agent applies is not ours to judge. */
 static void judge_state(const struct source_state *state, const struct source_config *config,
-			const struct revision *applied, struct health *health)
+			const struct revision *applied, bool standby, struct health *health)
 {
 	if (!state->desired)
 		reason(health, 2, "no revision was accepted yet");
-	else if (!applied->id)
+	else if (!standby && !applied->id)
 		reason(health, 2, "the accepted revision was not applied yet");
-	else if (applied->state == LP_REVISION_FAILED || applied->state == LP_REVISION_INCOMPLETE)
+	else if (!standby &&
+		 (applied->state == LP_REVISION_FAILED || applied->state == LP_REVISION_INCOMPLETE))
 		reason(health, 1, "revision %d is %s: %s", (int)applied->id,
 		       lp_revision_state_name(applied->state), applied->message);
 	if (state->suspended)
@@ -252,12 +276,26 @@ static void judge_quiet(struct conditions *c, const struct freshness *fresh, str
 	reason(health, 1, "no news: %s; %s", text, LP_QUIET_WAY_OUT);
 }
 
+/* Nothing is wrong with that. */
+static void judge_standby(struct conditions *c, const struct source_run *run, struct health *health)
+{
+	char text[LP_ERR_MAX], since[LP_TIME_TEXT];
+
+	lp_leading_other(run, text, sizeof(text));
+	condition(c, "standby", text, "nothing, if that is as you want it");
+	reason(health, 0, "stands by since %s: %s", lp_time_text(run->leading.since_s, since),
+	       text);
+}
+
 static void put_conditions(const struct freshness *fresh, const struct source_state *state,
-			   struct json *doc, struct jval *obj, struct health *health)
+			   const struct source_run *run, struct json *doc, struct jval *obj,
+			   struct health *health)
 {
 	struct conditions c = {.doc = doc, .list = lp_json_arr(doc)};
 	char text[LP_ERR_MAX];
 
+	if (run && run->leading.state == LEADING_STANDBY)
+		judge_standby(&c, run, health);
 	if (fresh->stale)
 		judge_stale(&c, fresh, health);
 	if (fresh->quiet)
@@ -344,9 +382,9 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 	LP_TRY(lp_inventory_count(db, config->name, &objects, err));
 	lp_json_put_int(doc, v, "inventory", objects);
 	put_state(&state, doc, v);
-	judge_state(&state, config, &applied, health);
+	judge_state(&state, config, &applied, run && run->leading.state == LEADING_STANDBY, health);
 	LP_TRY(lp_freshness_get(db, config, run ? &run->clock : NULL, &fresh, err));
-	put_conditions(&fresh, &state, doc, v, health);
+	put_conditions(&fresh, &state, run, doc, v, health);
 	LP_TRY(put_floor(db, config->name, doc, v, health, err));
 	LP_TRY(put_verdicts(db, config->name, doc, v, err));
 	LP_TRY(put_refusals(db, &state, config->name, doc, v, health, err));

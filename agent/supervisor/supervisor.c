@@ -182,7 +182,7 @@ static void rest(struct source_run *run)
 	show_status(run);
 	if (super->wish.kind != WISH_RUN) {
 		super->exit = run->outcome.exit;
-		lp_loop_stop(super->loop);
+		lp_leading_release(run);
 		return;
 	}
 	tell_outcome(run);
@@ -195,8 +195,9 @@ static void end(struct source_run *run)
 	lp_applying_flush(run);
 	lp_fetching_end(run);
 	lp_judging_end(run);
-	lp_applying_end(run);
-	lp_loop_stop(run->super->loop);
+	if (run->applying)
+		lp_applying_end(run);
+	lp_leading_release(run);
 }
 
 static void later(struct source_run *run, enum cycle_event event)
@@ -299,6 +300,7 @@ static void swap_config(struct supervisor *super, const struct config *next)
 	lp_fetching_end(run);
 	lp_judging_end(run);
 	lp_applying_end(run);
+	lp_leading_forget(run);
 	super->config = *next;
 	lp_log_setup(next->log, "");
 	run->phase_ms = lp_schedule_phase(run->config->url, next->site, run->config->poll_ms);
@@ -367,6 +369,7 @@ static enum lp_code prepare_run(struct supervisor *super, struct err *err)
 	run->apply = (struct timer){.fire = apply_due, .ctx = run};
 	run->phase_ms =
 		lp_schedule_phase(run->config->url, super->config.site, run->config->poll_ms);
+	LP_TRY(lp_leading_open(run, err));
 	LP_TRY(lp_path_join(objects, super->config.state_dir, "objects", err));
 	return lp_path_join(run->objects, objects, run->config->name, err);
 }

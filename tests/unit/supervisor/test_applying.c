@@ -95,6 +95,26 @@ static void recover(struct event *event)
 		usleep(300 * 1000);
 }
 
+/* Ours, for as long as the supervisor asks, or somebody else's for 30 s. */
+static void lease(struct event *event)
+{
+	static unsigned round;
+	bool first = round++ == 0;
+
+	event->lease.duration_s = 30;
+	event->outcome = OUTCOME_HELD;
+	if (is_part("somebody else's") || (is_part("lost") && !first))
+		event->outcome = OUTCOME_STANDBY;
+	if (is_part("out of reach") && !first) {
+		event->kind = EVENT_RETRY;
+		event->retry_after_ms = 10;
+	}
+	if (is_part("led twice"))
+		tell(event);
+	snprintf(event->live.version, sizeof(event->live.version), "7");
+	snprintf(event->lease.holder, sizeof(event->lease.holder), "node-b_0");
+}
+
 /* While a CONNECT is under way. */
 static void answer_unasked(uint64_t id)
 {
@@ -135,6 +155,8 @@ static void do_step(const struct step *step)
 		tell_kind(step->id);
 		answer_unasked(CONNECT_ID);
 	}
+	if (step->kind == STEP_LEASE)
+		lease(&event);
 	if (step->kind == STEP_PARENT)
 		answer_in_the_plan(step->id);
 	if (step->kind == STEP_RECOVER && strncmp(part, "find", 4) == 0)
@@ -149,6 +171,8 @@ static void do_step(const struct step *step)
 		event.retry_after_ms = 86400000;
 		snprintf(event.message, sizeof(event.message), "come back tomorrow");
 	}
+	if (step->kind == STEP_APPLY && (is_part("lost") || is_part("out of reach")))
+		return; /* it is under way */
 	if (step->kind == STEP_APPLY && is_part("away")) {
 		if (strcmp(step->key.name, "object-0") != 0)
 			return; /* its answer is to come late */
@@ -203,6 +227,7 @@ static void start_with(unsigned count)
 	ahead_s = 0;
 	super = (struct supervisor){.db = db, .lock_fd = -1, .notify.fd = -1};
 	super.wish.kind = WISH_SYNC;
+	snprintf(config->state_dir, sizeof(config->state_dir), "%s", folder);
 	config->source_count = 1;
 	snprintf(config->sources[0].name, sizeof(config->sources[0].name), "site");
 	snprintf(config->sources[0].ns, sizeof(config->sources[0].ns), "shop");
@@ -220,15 +245,23 @@ static void start_with(unsigned count)
 		accept_revision("site", 1, count, count);
 }
 
+static unsigned generation; /* of the last role so far */
+static bool role_ended;     /* in the last apply; giving back the lease takes another */
+
 /* One apply by a role that plays the part; how it ended is in run->outcome. */
 static void apply(const char *role)
 {
 	setenv(PART, role, 1);
+	run->leading = (struct leading){0}; /* as a process of its own */
+	CHECK_OK(lp_leading_open(run, &err));
 	run->outcome = (struct ending){0};
 	lp_feed(run, CYCLE_APPLY_DUE);
 	if (run->state != CYCLE_IDLE)
 		CHECK_OK(lp_loop_run(super.loop, &err));
 	CHECK(run->state == CYCLE_IDLE);
+	role_ended = !super.cluster.link.up || super.cluster.link.generation > generation + 1;
+	if (super.cluster.link.generation)
+		generation = super.cluster.link.generation;
 }
 
 /* Calls what after 100 ms of the loop. */
@@ -275,7 +308,7 @@ static void steps_under_way_end_with_the_plan_that_sent_them(void)
 	apply("away");
 	CHECK_HAS(run->outcome.text, "the API server: connection refused");
 	CHECK(run->outcome.exit == 2 && run->incomplete);
-	CHECK(!super.cluster.link.up);
+	CHECK(role_ended);
 }
 
 static void a_server_that_wants_to_rest_for_a_day_holds_nothing_up(void)
@@ -284,6 +317,33 @@ static void a_server_that_wants_to_rest_for_a_day_holds_nothing_up(void)
 	later(half_a_minute_passes);
 	apply("rest");
 	CHECK_HAS(run->outcome.text, "the API server: come back tomorrow");
+	CHECK(run->outcome.exit == 2);
+}
+
+static void nothing_is_applied_while_somebody_else_holds_the_lease(void)
+{
+	start_with(5);
+	apply("somebody else's");
+	CHECK_HAS(run->outcome.text, "this agent stands by: node-b_0 holds the Lease "
+				     "limpet-system/limpet-site");
+	CHECK(run->outcome.exit == 2 && inventory() == 0 && !lp_leading_holds(run));
+}
+
+static void a_plan_is_given_up_when_the_lease_is_lost(void)
+{
+	start_with(5);
+	later(half_a_minute_passes);
+	apply("lost");
+	CHECK_HAS(run->outcome.text, "this agent stands by");
+	CHECK(run->outcome.exit == 2 && role_ended);
+}
+
+static void a_plan_is_given_up_when_the_lease_has_run_out_and_cannot_be_renewed(void)
+{
+	start_with(5);
+	later(half_a_minute_passes);
+	apply("out of reach");
+	CHECK_HAS(run->outcome.text, "the lease cannot be renewed");
 	CHECK(run->outcome.exit == 2);
 }
 
@@ -358,7 +418,7 @@ static void a_recovery_without_end_is_given_up(void)
 	start_with(1);
 	apply("find-endless");
 	CHECK_HAS(run->outcome.text, "more than 40000 objects with our label");
-	CHECK(run->outcome.exit == 2 && inventory() == 0 && !super.cluster.link.up);
+	CHECK(run->outcome.exit == 2 && inventory() == 0 && role_ended);
 }
 
 /* Accepts a revision of count objects that do not get smaller when they are deflated. */
@@ -394,9 +454,9 @@ static void large_objects_one_behind_the_other_are_sent_as_the_role_takes_them(v
 static void a_role_that_answers_what_nobody_asked_is_ended(void)
 {
 	static const char *const parts[] = {
-		"found early",   "found of connect", "recovered early",
-		"applied early", "connected twice",  "away twice",
-		"found late",    "connected late",   "ahead",
+		"found early",     "found of connect", "recovered early", "applied early",
+		"connected twice", "away twice",       "found late",      "connected late",
+		"ahead",           "led twice",
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -405,7 +465,7 @@ static void a_role_that_answers_what_nobody_asked_is_ended(void)
 		if (!strstr(run->outcome.text, "to what was not asked"))
 			printf("  %s\n", parts[i]);
 		CHECK_HAS(run->outcome.text, "to what was not asked");
-		CHECK(run->outcome.exit == 2 && !super.cluster.link.up);
+		CHECK(run->outcome.exit == 2 && role_ended);
 		CHECK(!has("found-1-0"));
 	}
 }
@@ -432,6 +492,9 @@ int main(int argc, char **argv)
 	TEST(a_revision_is_applied);
 	TEST(steps_under_way_end_with_the_plan_that_sent_them);
 	TEST(a_server_that_wants_to_rest_for_a_day_holds_nothing_up);
+	TEST(nothing_is_applied_while_somebody_else_holds_the_lease);
+	TEST(a_plan_is_given_up_when_the_lease_is_lost);
+	TEST(a_plan_is_given_up_when_the_lease_has_run_out_and_cannot_be_renewed);
 	TEST(no_step_has_the_number_of_an_earlier_one);
 	TEST(what_carries_our_label_is_in_the_inventory_before_anything_is_applied);
 	TEST(half_a_recovery_is_none_and_is_begun_again);
