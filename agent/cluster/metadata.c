@@ -28,20 +28,29 @@ static int64_t parse_time(struct slice v)
 	return behind && *behind == 'Z' ? (int64_t)timegm(&tm) : 0;
 }
 
-static void read_entry(struct slice entry, struct metadata *ret)
+void lp_entry_digest(struct slice api_version, struct slice time,
+		     const uint8_t fields[LP_LIVE_ENTRY], uint8_t ret[LP_LIVE_ENTRY])
 {
-	static const char *const parts[] = {"apiVersion", "time", "fieldsV1"};
 	struct lp_hash hash;
 
 	lp_hash_begin(&hash, LP_SHA256);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		struct slice part = lp_skim_get(entry, parts[i]);
-		lp_hash_add(&hash, part.data, part.len);
-		lp_hash_add(&hash, "\n", 1);
-	}
-	lp_hash_end(&hash, ret->live.entry);
+	lp_hash_add(&hash, api_version.data, api_version.len);
+	lp_hash_add(&hash, "\n", 1);
+	lp_hash_add(&hash, time.data, time.len);
+	lp_hash_add(&hash, "\n", 1);
+	lp_hash_add(&hash, fields, LP_LIVE_ENTRY);
+	lp_hash_end(&hash, ret);
+}
+
+static void read_entry(struct slice entry, struct metadata *ret)
+{
+	struct slice time = lp_skim_get(entry, "time"), fields = lp_skim_get(entry, "fieldsV1");
+	uint8_t digest[LP_LIVE_ENTRY];
+
+	lp_sha256(fields.data, fields.len, digest);
+	lp_entry_digest(lp_skim_get(entry, "apiVersion"), time, digest, ret->live.entry);
 	ret->applied = true;
-	ret->applied_s = parse_time(lp_skim_get(entry, "time"));
+	ret->applied_s = parse_time(time);
 }
 
 /* Names are told to people and kept: what could not be one in the API is as good as none. */

@@ -29,6 +29,14 @@ struct metadata {
 LP_CHECKED enum lp_code lp_metadata_read(struct slice object, struct metadata *ret,
 					 struct err *err);
 
+/*
+ * What is kept of our entry of managedFields, by whatever reader: the SHA-256 of apiVersion and
+ * time, each as written and with a line end, and of the SHA-256 of fieldsV1 as written (so that
+ * it may have flowed by before the others came). What is not there is empty.
+ */
+void lp_entry_digest(struct slice api_version, struct slice time,
+		     const uint8_t fields[LP_LIVE_ENTRY], uint8_t ret[LP_LIVE_ENTRY]);
+
 /* A label or annotation, as written; length 0 when it is not there. */
 struct slice lp_metadata_label(const struct metadata *metadata, const char *key);
 struct slice lp_metadata_annotation(const struct metadata *metadata, const char *key);

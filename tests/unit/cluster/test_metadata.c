@@ -44,6 +44,27 @@ static void an_answer_gives_key_uid_version_and_our_entry(void)
 	CHECK(lp_metadata_annotation(&m, "a").len == 0);
 }
 
+static void each_part_of_our_entry_moves_its_digest(void)
+{
+	static const char *const entries[] = {
+		ENTRY("2026-11-21T08:00:00Z", "{\"f:data\":{}}"),
+		ENTRY("2026-11-21T08:00:01Z", "{\"f:data\":{}}"),
+		ENTRY("2026-11-21T08:00:00Z", "{\"f:data\": {}}"),
+		"{\"manager\":\"limpet\",\"operation\":\"Apply\",\"apiVersion\":\"v2\","
+		"\"time\":\"2026-11-21T08:00:00Z\",\"fieldsV1\":{\"f:data\":{}}}",
+		"{\"manager\":\"limpet\",\"operation\":\"Apply\"}",
+	};
+	uint8_t digests[5][LP_LIVE_ENTRY];
+
+	for (size_t i = 0; i < 5; i++) {
+		char json[2000];
+		snprintf(json, sizeof(json), OBJECT("1", "%s"), entries[i]);
+		memcpy(digests[i], read(json).live.entry, LP_LIVE_ENTRY);
+		for (size_t k = 0; k < i; k++)
+			CHECK(memcmp(digests[i], digests[k], LP_LIVE_ENTRY) != 0);
+	}
+}
+
 static void entries_of_others_are_not_ours(void)
 {
 	static const uint8_t none[LP_LIVE_ENTRY];
@@ -176,6 +197,7 @@ static void versions_are_compared_as_numbers(void)
 int main(void)
 {
 	TEST(an_answer_gives_key_uid_version_and_our_entry);
+	TEST(each_part_of_our_entry_moves_its_digest);
 	TEST(entries_of_others_are_not_ours);
 	TEST(an_answer_without_a_uid_is_refused);
 	TEST(names_that_the_api_cannot_have_are_refused);
