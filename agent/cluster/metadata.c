@@ -6,14 +6,18 @@
 
 #include <string.h>
 
+/* Whether a member says nothing: not there, null or "". */
+static bool says_nothing(struct slice v)
+{
+	return !v.len || lp_slice_is(v, "null") || lp_skim_is(v, "");
+}
+
 /* Whether an entry of managedFields is ours: by Apply, on the object itself. */
 static bool is_ours(struct slice entry)
 {
-	struct slice subresource = lp_skim_get(entry, "subresource");
-
 	return lp_skim_is(lp_skim_get(entry, "manager"), LP_FIELD_MANAGER) &&
 	       lp_skim_is(lp_skim_get(entry, "operation"), "Apply") &&
-	       (!subresource.len || lp_skim_is(subresource, ""));
+	       says_nothing(lp_skim_get(entry, "subresource"));
 }
 
 /* "2026-11-21T08:00:00Z" as Unix seconds, or 0. */
@@ -82,7 +86,7 @@ enum lp_code lp_metadata_read(struct slice object, struct metadata *ret, struct 
 	lp_skim_str(lp_skim_get(metadata, "resourceVersion"), ret->live.version,
 		    sizeof(ret->live.version));
 	lp_skim_int(lp_skim_get(metadata, "generation"), &ret->live.generation);
-	ret->deleting = lp_skim_get(metadata, "deletionTimestamp").len > 0;
+	ret->deleting = !says_nothing(lp_skim_get(metadata, "deletionTimestamp"));
 	ret->labels = lp_skim_get(metadata, "labels");
 	ret->annotations = lp_skim_get(metadata, "annotations");
 

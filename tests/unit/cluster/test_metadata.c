@@ -65,6 +65,17 @@ static void each_part_of_our_entry_moves_its_digest(void)
 	}
 }
 
+static void a_member_that_is_null_is_as_good_as_none(void)
+{
+	struct metadata m =
+		read("{\"metadata\":{\"uid\":\"u\",\"deletionTimestamp\":null,\"managedFields\":"
+		     "[{\"manager\":\"limpet\",\"operation\":\"Apply\",\"subresource\":null}]}}");
+
+	CHECK(m.applied && !m.deleting);
+	m = read("{\"metadata\":{\"uid\":\"u\",\"deletionTimestamp\":\"2026-11-21T08:00:00Z\"}}");
+	CHECK(m.deleting);
+}
+
 static void entries_of_others_are_not_ours(void)
 {
 	static const uint8_t none[LP_LIVE_ENTRY];
@@ -198,6 +209,7 @@ int main(void)
 {
 	TEST(an_answer_gives_key_uid_version_and_our_entry);
 	TEST(each_part_of_our_entry_moves_its_digest);
+	TEST(a_member_that_is_null_is_as_good_as_none);
 	TEST(entries_of_others_are_not_ours);
 	TEST(an_answer_without_a_uid_is_refused);
 	TEST(names_that_the_api_cannot_have_are_refused);
