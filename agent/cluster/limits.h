@@ -30,7 +30,7 @@
 #define LP_WATCH_STREAMS      90u  /* on one connection; the API server allows 100 */
 #define LP_STREAM_EVENT_BYTES (8u * LP_MIB) /* of one object flowing by; none of it is kept */
 #define LP_MANAGER_MAX        129u /* a field manager with its NUL: the API allows 128 bytes */
-#define LP_STREAM_DEPTH       64u  /* brackets; fieldsV1 is nested like the object */
+#define LP_STREAM_DEPTH       128u /* brackets; fieldsV1 is nested like the object */
 
 /* the Lease */
 #define LP_HOLDER_MAX   128  /* who holds it, with its NUL; a longer name is cut */
