@@ -15,6 +15,7 @@ static const char *const names[LP_HAPPENED_KINDS] = {
 	[LP_HAPPENED_PRUNED] = "pruned",         [LP_HAPPENED_ROLLED_BACK] = "rolled-back",
 	[LP_HAPPENED_SUSPENDED] = "suspended",   [LP_HAPPENED_RESUMED] = "resumed",
 	[LP_HAPPENED_AWAY] = "api-server-away",  [LP_HAPPENED_BACK] = "api-server-back",
+	[LP_HAPPENED_STORE_LOST] = "store-lost",
 };
 
 const char *lp_happening_name(enum happening_kind kind)
@@ -318,5 +319,39 @@ enum lp_code lp_happening_next(struct db *db, const struct held_repeats *held,
 				  &cursor->at, err));
 		cursor->id = cursor->at.id;
 	} while (!is_wanted(cursor, &cursor->at));
+	return LP_OK;
+}
+
+static enum lp_code last_written(struct db *db, const char *source, enum happening_kind kind,
+				 struct stored_happening *ret, struct err *err)
+{
+	LP_AUTO(lp_sql_done)
+	struct sql q = lp_sql(db, COLUMNS "WHERE kind = ? AND source = ? "
+					  "ORDER BY last_s DESC, id DESC LIMIT 1");
+
+	lp_sql_put_int(&q, kind);
+	lp_sql_put_text(&q, source);
+	return take_row(&q, ret, err);
+}
+
+enum lp_code lp_happening_last(struct db *db, const struct held_repeats *held, const char *source,
+			       enum happening_kind kind, struct stored_happening *ret,
+			       struct err *err)
+{
+	struct stored_happening row;
+
+	LP_TRY(last_written(db, source, kind, ret, err));
+	add_held(ret, held);
+	/* A row that was written before it may have happened again since. */
+	for (unsigned i = 0; held && i < held->len; i++) {
+		if (held->list[i].last_s <= ret->last_s)
+			continue;
+		enum lp_code code =
+			get_beside(db, COLUMNS "WHERE id = ?", held->list[i].id, held, &row, err);
+		if (code == LP_OK && row.kind == kind && strcmp(row.source, source) == 0)
+			*ret = row;
+		else if (code != LP_OK && code != LP_NOT_FOUND)
+			return code;
+	}
 	return LP_OK;
 }

@@ -28,6 +28,7 @@ enum happening_kind {
 	/* up to here */
 	LP_HAPPENED_AWAY, /* the API server */
 	LP_HAPPENED_BACK,
+	LP_HAPPENED_STORE_LOST, /* the store was damaged: this one is new */
 	LP_HAPPENED_KINDS,
 };
 
@@ -85,6 +86,11 @@ LP_CHECKED enum lp_code lp_happening_add(struct db *db, struct held_repeats *hel
 /* Writes what is held, in one transaction, and holds nothing then. None writes nothing. */
 LP_CHECKED enum lp_code lp_happening_flush(struct db *db, struct held_repeats *held,
 					   struct err *err);
+
+/* The row of a source and a kind that happened last, with what is held of it. LP_NOT_FOUND. */
+LP_CHECKED enum lp_code lp_happening_last(struct db *db, const struct held_repeats *held,
+					  const char *source, enum happening_kind kind,
+					  struct stored_happening *ret, struct err *err);
 
 /*
  * Walks rows in their order, what is held of them included; no statement stays open between two

@@ -63,6 +63,7 @@ static const char *colour_of(const char *name)
 	case LP_HAPPENED_REFUSED:
 	case LP_HAPPENED_FAILED:
 	case LP_HAPPENED_FIGHT:
+	case LP_HAPPENED_STORE_LOST:
 		return lp_cli_red();
 	case LP_HAPPENED_DETECTED:
 	case LP_HAPPENED_REPORTED:

@@ -102,6 +102,7 @@ static void print_source(const struct jval *source)
 	const struct jval *pinned = lp_json_get(source, "pinned");
 	const struct jval *desired = lp_json_get(source, "desired");
 	const struct jval *applied = lp_json_get(source, "applied");
+	const struct jval *drift = lp_json_get(source, "drift");
 	struct json_iter it = lp_json_iter(lp_json_get(source, "refused"));
 
 	printf("\nsource %s  %s  %s\n", lp_json_text(source, "name"), lp_json_text(source, "url"),
@@ -129,6 +130,9 @@ static void print_source(const struct jval *source)
 		printf(", next in %lld s", (long long)number(source, "nextPollInSeconds"));
 	if (*lp_json_text(source, "lastGoodPoll"))
 		printf("\n");
+	if (*lp_json_text(drift, "lastHeal"))
+		printf("  %-10s last %s: %s\n", "healed", lp_json_text(drift, "lastHeal"),
+		       lp_json_text(drift, "lastHealed"));
 	while (lp_json_next(&it)) {
 		printf("  %-10s %.12s  %s: %s\n", it.index ? "" : "refused",
 		       lp_json_text(it.value, "commit"), lp_json_text(it.value, "verdict"),

@@ -3,6 +3,7 @@
 
 #include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
+#include "agent/supervisor/telling.h"
 #include "platform/clock.h"
 #include "store/floor.h"
 #include "store/inventory.h"
@@ -359,6 +360,24 @@ static enum lp_code put_floor(struct db *db, const char *source, struct json *do
 	return LP_OK;
 }
 
+/* {"lastHeal": TIME or null, "lastHealed": OBJECT}: an edit that was undone last. */
+static enum lp_code put_drift(struct db *db, const char *source, const struct source_run *run,
+			      struct json *doc, struct jval *obj, struct err *err)
+{
+	const struct held_repeats *held = run ? lp_telling_held(run->super) : NULL;
+	struct jval *v = lp_json_put_obj(doc, obj, "drift");
+	struct stored_happening row;
+	enum lp_code code = lp_happening_last(db, held, source, LP_HAPPENED_HEALED, &row, err);
+
+	if (code == LP_NOT_FOUND)
+		lp_json_put(doc, v, "lastHeal", lp_json_null(doc));
+	if (code != LP_OK)
+		return code == LP_NOT_FOUND ? LP_OK : code;
+	put_time(doc, v, "lastHeal", row.last_s);
+	lp_json_put_str(doc, v, "lastHealed", row.object);
+	return LP_OK;
+}
+
 static enum lp_code source_json(struct db *db, const struct source_config *config,
 				const struct source_run *run, struct json *doc,
 				struct health *health, struct jval **ret, struct err *err)
@@ -386,6 +405,7 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 	LP_TRY(lp_freshness_get(db, config, run ? &run->clock : NULL, &fresh, err));
 	put_conditions(&fresh, &state, run, doc, v, health);
 	LP_TRY(put_floor(db, config->name, doc, v, health, err));
+	LP_TRY(put_drift(db, config->name, run, doc, v, err));
 	LP_TRY(put_verdicts(db, config->name, doc, v, err));
 	LP_TRY(put_refusals(db, &state, config->name, doc, v, health, err));
 	if (run)

@@ -64,6 +64,19 @@ static enum lp_code open_store(struct supervisor *super, struct err *err)
 	return lp_db_open(super->db_path, LP_DB_WRITE, &super->db, err);
 }
 
+/* The first row of a new store says why there is none before it. */
+static void tell_store_lost(struct source_run *run)
+{
+	const struct happening what = {.kind = LP_HAPPENED_STORE_LOST,
+				       .message = "it was damaged and is put aside; rebuilt from "
+						  "Git and the cluster"};
+	struct err err = {0};
+
+	if (lp_put_happening(run, &what, &err) != LP_OK) /* not worth to lose this one, too */
+		lp_log(LOG_LEVEL_ERROR, "store-failed", "doing", "remember what happened", "error",
+		       err.msg, NULL);
+}
+
 void lp_store_failed(struct source_run *run, const char *doing, const struct err *err)
 {
 	struct supervisor *super = run->super;
@@ -84,6 +97,7 @@ void lp_store_failed(struct source_run *run, const char *doing, const struct err
 		lp_log(LOG_LEVEL_ERROR, "store-unusable", "error", again.msg, NULL);
 		exit(2);
 	}
+	tell_store_lost(run);
 	lp_floor_open(run);
 	run->poll_late = true;
 }
@@ -468,6 +482,8 @@ static enum lp_code run_all(struct supervisor *super, struct err *err)
 	LP_TRY(open_state(super, err));
 	LP_TRY(open_loop(super, err));
 	LP_TRY(prepare_run(super, err));
+	if (super->run.rebuilt)
+		tell_store_lost(&super->run);
 	lp_floor_open(&super->run);
 	wall_in(super);
 	lp_freshness_open(&super->run);

@@ -194,6 +194,7 @@ static enum log_level level_of(enum happening_kind kind)
 	case LP_HAPPENED_INCOMPLETE:
 	case LP_HAPPENED_FAILED:
 	case LP_HAPPENED_AWAY:
+	case LP_HAPPENED_STORE_LOST:
 		return LOG_LEVEL_WARN;
 	default:
 		return LOG_LEVEL_INFO;

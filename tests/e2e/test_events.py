@@ -3,7 +3,9 @@
 
 import json
 import signal
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -130,6 +132,29 @@ def test_what_was_not_written_of_a_count_is_all_that_a_kill_loses(device):
     assert (before[-1]["count"], after[-1]["count"]) == (2, 1)
 
 
+def test_a_kill_in_the_middle_of_a_prune_loses_and_doubles_no_event(device):
+    pile = {f"pile/{i}.yaml": "apiVersion: v1\nkind: ConfigMap\n"
+                              f"metadata: {{name: pile-{i}}}\n" for i in range(100)}
+    second = device.repo.publish(pile, "Pile up")
+    wait_applied(device, second)
+    device.repo.remove("pile")
+    third = device.repo.publish({}, "Clear up")
+    wait_until(lambda: device.limpet.log().count("event=pruned") > 3, "the prune", 20, 0.002)
+    device.limpet.kill()
+    assert device.limpet.log().count("event=applied") == 2, "in the middle"
+
+    device.limpet.start()
+    wait_applied(device, third)
+    wait_idle(device)
+
+    told = events(device, "-n", "1000")
+    pruned = [event["object"].rpartition("/")[2] for event in told if event["kind"] == "pruned"]
+    assert sorted(pruned) == sorted(f"pile-{i}" for i in range(100))
+    assert [event["kind"] for event in told if event["kind"] != "pruned"] == 3 * [
+        "accepted", "applied"]
+    assert all(event["count"] == 1 for event in told)
+
+
 def test_an_idle_device_has_no_events_and_writes_none(device):
     device.limpet.config["cluster"]["reconcile"] = "1s"
     device.limpet.write_config()
@@ -217,6 +242,34 @@ def test_a_wrong_word_is_refused_with_what_was_expected(site, words, said):
 def test_a_device_that_never_ran_has_nothing_to_tell(site):
     result = site.limpet.run("events")
     assert result.code == 2 and "limpet did not run here" in result.err and result.out == ""
+
+
+def test_a_store_that_had_to_be_made_anew_says_so_first(device):
+    device.limpet.stop()
+    (device.limpet.state_dir / "limpet.db").write_bytes(b"no database" * 1000)
+
+    device.limpet.start()
+    wait_applied(device, device.first)
+
+    told = events(device)
+    assert [event["kind"] for event in told] == ["store-lost", "accepted", "applied"]
+    assert (told[0]["id"], told[0]["source"]) == (1, "site") and "damaged" in told[0]["message"]
+
+
+def test_status_tells_what_was_healed_last(device):
+    assert source(device.limpet.status())["drift"] == {"lastHeal": None}
+    device.limpet.stop()
+    with closing(sqlite3.connect(device.limpet.state_dir / "limpet.db")) as db:
+        db.execute("INSERT INTO happening (source, at_s, last_s, count, kind, object, revision,"
+                   " by_whom, message) VALUES ('site', 1795255200, 1795255260, 2, 2,"
+                   " 'ConfigMap shop/till', 1, 'kubectl-edit', '.data')")
+        db.commit()
+    told = {"lastHeal": "2026-11-21T10:01:00Z", "lastHealed": "ConfigMap shop/till"}
+    assert source(device.limpet.status())["drift"] == told
+    device.limpet.start()
+    assert source(wait_idle(device))["drift"] == told
+    assert "healed     last 2026-11-21T10:01:00Z: ConfigMap shop/till" in (
+        device.limpet.run("status").out)
 
 
 def test_an_api_server_that_goes_away_and_comes_back_is_told_once_each(site_on_own_cluster):

@@ -307,6 +307,31 @@ static void what_is_held_is_read_with_its_row(void)
 	CHECK_CODE(lp_happening_next(db, &held, &late, &err), LP_NOT_FOUND, "");
 }
 
+static enum lp_code last_healed(const char *source)
+{
+	return lp_happening_last(db, &held, source, LP_HAPPENED_HEALED, &row, &err);
+}
+
+static void what_happened_last_may_be_a_row_that_was_not_written_last(void)
+{
+	begin();
+	step(LP_HAPPENED_APPLIED, "");
+	CHECK_CODE(last_healed("site"), LP_NOT_FOUND, "");
+	heal_at("ConfigMap shop/till", NOW);
+	heal_at("ConfigMap shop/tilt", NOW + 1);
+	CHECK(last_healed("site") == LP_OK && row.id == 3 && row.last_s == NOW + 1);
+	heal_at("ConfigMap shop/till", NOW + 2);
+	CHECK(last_healed("site") == LP_OK && row.id == 2 && row.count == 2);
+	CHECK(row.last_s == NOW + 2);
+	CHECK_CODE(last_healed("other"), LP_NOT_FOUND, "");
+	CHECK_OK(lp_happening_flush(db, &held, &err));
+	CHECK(last_healed("site") == LP_OK && row.id == 2 && row.count == 2);
+	const struct happening other = {.kind = LP_HAPPENED_FOREIGN};
+	add_at(&other, NOW + 3);
+	add_at(&other, NOW + 4);
+	CHECK(held.len == 1 && last_healed("site") == LP_OK && row.id == 2);
+}
+
 static void every_kind_has_a_word_and_is_found_by_it(void)
 {
 	enum happening_kind found = LP_HAPPENED_KINDS;
@@ -338,6 +363,7 @@ int main(void)
 	TEST(a_long_text_is_cut_and_a_strange_one_is_fit_for_a_terminal);
 	TEST(a_cursor_gives_the_newest_of_a_source_since_a_time);
 	TEST(what_is_held_is_read_with_its_row);
+	TEST(what_happened_last_may_be_a_row_that_was_not_written_last);
 	TEST(every_kind_has_a_word_and_is_found_by_it);
 	remove_folder();
 	return check_report();
