@@ -2,6 +2,7 @@
 #ifndef LIMPET_TESTS_FAULT_STORE_WHOLE_H
 #define LIMPET_TESTS_FAULT_STORE_WHOLE_H
 /* What must hold of the store after whatever happened to it: old or new, never half. */
+#include "store/happening.h"
 #include "tests/unit/store/fixture.h"
 
 #define OBJECTS 6 /* of each revision */
@@ -28,6 +29,17 @@ static void the_inventory_is_of_one_revision(void)
 
 	CHECK(rows == 0 || rows == OBJECTS);
 	CHECK(number_of("SELECT count(DISTINCT revision) FROM inventory") <= 1);
+}
+
+/* What happened and its row are one transaction: as many refusals as rows tell of. */
+static void every_refusal_has_its_row(void)
+{
+	int64_t told = number_of("SELECT ifnull(sum(count), 0) FROM happening");
+	int64_t rows = number_of("SELECT count(*) FROM happening");
+
+	CHECK(rows <= (int64_t)LP_HAPPENINGS_KEPT);
+	if (rows < (int64_t)LP_HAPPENINGS_KEPT)
+		CHECK(told == number_of("SELECT ifnull(max(turn), 0) FROM refusal"));
 }
 
 /* Returns how many revisions were ever accepted: the floor's counter. */
@@ -59,6 +71,7 @@ UNUSED static int64_t the_store_is_whole(void)
 	}
 	CHECK(err.code == LP_NOT_FOUND);
 	the_inventory_is_of_one_revision();
+	every_refusal_has_its_row();
 	return stored.counter;
 }
 
@@ -85,8 +98,16 @@ UNUSED static enum lp_code fill_inventory(int64_t revision)
 UNUSED static enum lp_code note_refusal(unsigned number)
 {
 	struct stored_refusal refusal = {.tip = {(uint8_t)number}, .verdict = "unsigned"};
+	char message[32];
+	const struct happening what = {.kind = LP_HAPPENED_REFUSED, .message = message};
+	LP_AUTO(lp_tx_end) struct tx tx = {0};
+	struct stored_happening row;
 
-	return lp_refusal_put(db, "site", &refusal, &err);
+	snprintf(message, sizeof(message), "%u: unsigned", number);
+	LP_TRY(lp_tx_begin(db, &tx, &err));
+	LP_TRY(lp_refusal_put(db, "site", &refusal, &err));
+	LP_TRY(lp_happening_add(db, NULL, "site", &what, 1, &row, &err));
+	return lp_tx_commit(&tx, &err);
 }
 
 UNUSED static enum lp_code note_intent(int64_t revision)
