@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/cluster/metadata.h"
 
+#include "agent/cluster/manager.h"
 #include "agent/cluster/skim.h"
 #include "platform/crypto.h"
 
@@ -57,6 +58,30 @@ static void read_entry(struct slice entry, struct metadata *ret)
 	ret->applied_s = parse_time(time);
 }
 
+/* What an entry that is not ours says of the object. */
+static unsigned marks_of(struct slice entry)
+{
+	char manager[LP_MANAGER_MAX], operation[16], subresource[LP_KIND_MAX];
+
+	lp_skim_cut(lp_skim_get(entry, "manager"), manager, sizeof(manager));
+	lp_skim_cut(lp_skim_get(entry, "operation"), operation, sizeof(operation));
+	lp_skim_cut(lp_skim_get(entry, "subresource"), subresource, sizeof(subresource));
+	bool overridable = lp_manager_is_overridable(manager, operation);
+	if (!subresource[0])
+		return overridable ? SIGHT_OVERRIDABLE : 0;
+	return strcmp(subresource, "scale") == 0 && !overridable ? SIGHT_SCALED : 0;
+}
+
+static void read_marks(struct metadata *ret)
+{
+	if (ret->applied)
+		ret->marks |= SIGHT_APPLIED;
+	if (ret->deleting)
+		ret->marks |= SIGHT_DELETING;
+	if (lp_skim_is(lp_metadata_annotation(ret, LP_DRIFT_ANNOTATION), "report"))
+		ret->marks |= SIGHT_REPORT_ONLY;
+}
+
 /* Names are told to people and kept: what could not be one in the API is as good as none. */
 static bool read_name(struct slice v, char *to, size_t size)
 {
@@ -94,6 +119,9 @@ enum lp_code lp_metadata_read(struct slice object, struct metadata *ret, struct 
 	while (lp_skim_next(&it))
 		if (is_ours(it.value))
 			read_entry(it.value, ret);
+		else
+			ret->marks |= marks_of(it.value);
+	read_marks(ret);
 	return LP_OK;
 }
 

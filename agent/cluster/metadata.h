@@ -7,9 +7,10 @@
  */
 #include "agent/cluster/step.h"
 
-#define LP_FIELD_MANAGER   "limpet"
-#define LP_PART_OF_LABEL   "applyset.kubernetes.io/part-of"
-#define LP_APPLYSET_ID_MAX 64 /* "applyset-", 43 characters, "-v1" and a NUL: 56 */
+#define LP_FIELD_MANAGER    "limpet"
+#define LP_PART_OF_LABEL    "applyset.kubernetes.io/part-of"
+#define LP_DRIFT_ANNOTATION "limpet.dev/drift"
+#define LP_APPLYSET_ID_MAX  64 /* "applyset-", 43 characters, "-v1" and a NUL: 56 */
 
 /* Asks for metadata alone; a Status (an error) comes as it is. */
 #define LP_ACCEPT_METADATA      "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -22,6 +23,7 @@ struct metadata {
 	int64_t applied_s; /* server's wall clock; the time of our managedFields entry; 0 none */
 	bool applied;      /* that entry is there: we have applied it, whatever its labels say */
 	bool deleting;     /* deletionTimestamp is set */
+	unsigned marks;    /* an OR of enum sight_mark */
 	struct slice labels, annotations; /* objects, as written; borrowed from the answer */
 };
 

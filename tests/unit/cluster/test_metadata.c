@@ -205,8 +205,38 @@ static void versions_are_compared_as_numbers(void)
 	CHECK(!lp_version_newer("10", ""));
 }
 
+static unsigned marks(const char *entries, const char *rest)
+{
+	char json[2000];
+
+	snprintf(json, sizeof(json), "{\"metadata\":{\"uid\":\"u\"%s,\"managedFields\":[%s]}}",
+		 rest, entries);
+	return read(json).marks;
+}
+
+static void marks_say_what_the_metadata_shows(void)
+{
+	CHECK(marks("", "") == 0);
+	CHECK(marks(ENTRY("2026-11-21T08:00:00Z", "{}"), "") == SIGHT_APPLIED);
+	CHECK(marks("{\"manager\":\"kubectl-edit\",\"operation\":\"Update\"}", "") ==
+	      SIGHT_OVERRIDABLE);
+	CHECK(marks("{\"manager\":\"limpet\",\"operation\":\"Update\"}", "") == SIGHT_OVERRIDABLE);
+	CHECK(marks("{\"manager\":\"istio\",\"operation\":\"Update\"}", "") == 0);
+	CHECK(marks("{\"manager\":\"kcm\",\"operation\":\"Update\",\"subresource\":\"scale\"}",
+		    "") == SIGHT_SCALED);
+	CHECK(marks("{\"manager\":\"kubectl\",\"operation\":\"Update\",\"subresource\":\"scale\"}",
+		    "") == 0);
+	CHECK(marks("{\"manager\":\"kubectl\",\"operation\":\"Update\",\"subresource\":\"status\"}",
+		    "") == 0);
+	CHECK(marks("", ",\"deletionTimestamp\":\"2026-11-21T08:00:00Z\"") == SIGHT_DELETING);
+	CHECK(marks("", ",\"annotations\":{\"" LP_DRIFT_ANNOTATION "\":\"report\"}") ==
+	      SIGHT_REPORT_ONLY);
+	CHECK(marks("", ",\"annotations\":{\"" LP_DRIFT_ANNOTATION "\":\"heal\"}") == 0);
+}
+
 int main(void)
 {
+	TEST(marks_say_what_the_metadata_shows);
 	TEST(an_answer_gives_key_uid_version_and_our_entry);
 	TEST(each_part_of_our_entry_moves_its_digest);
 	TEST(a_member_that_is_null_is_as_good_as_none);
