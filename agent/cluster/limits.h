@@ -23,7 +23,9 @@
 #define LP_CRD_BYTES      (4u * LP_MIB)  /* a CustomResourceDefinition whole */
 
 /* an apply that looks first */
-#define LP_IGNORE_BYTES 4096u /* JSON pointers of one object, one a line */
+#define LP_MANAGED_MEMORY (32u * LP_MIB) /* managedFields as trees, and what is made of them */
+#define LP_FIELDS_SETS    32u            /* managers whose fields are compared for a message */
+#define LP_IGNORE_BYTES   4096u /* JSON pointers of one object, one a line */
 
 /* watches */
 #define LP_WATCHES_MAX        256u /* kinds watched; what is more is left to the deep pass */
