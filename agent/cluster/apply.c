@@ -49,40 +49,51 @@ static bool is_crd(const struct object_key *key)
 	       strcmp(key->group, "apiextensions.k8s.io") == 0;
 }
 
-static void applied(struct job *job)
+bool lp_apply_take(struct job *job, struct metadata *ret)
 {
 	struct cluster *cluster = job->cluster;
-	enum outcome outcome = OUTCOME_CREATED;
-	struct metadata now;
 	struct err err;
 
-	if (lp_metadata_read(LP_SLICE_OF(&job->answer), &now, &err) != LP_OK) {
+	if (lp_metadata_read(LP_SLICE_OF(&job->answer), ret, &err) != LP_OK) {
 		lp_job_retry(job, LP_TRANSIENT, -1, "%s", err.msg);
-		return;
+		return false;
 	}
-	memcpy(job->event.uid, now.uid, sizeof(job->event.uid));
-	job->event.live = now.live;
-	if (now.deleting) {
+	memcpy(job->event.uid, ret->uid, sizeof(job->event.uid));
+	job->event.live = ret->live;
+	job->event.marks = ret->marks;
+	if (ret->deleting) {
 		lp_job_retry(job, LP_CONFLICT, DELETING_MS,
 			     "it is being deleted, and is applied again when it is gone");
-		return;
+		return false;
 	}
-	if (job->status != 201)
-		outcome = has_moved(job, &now) ? OUTCOME_CONFIGURED : OUTCOME_UNCHANGED;
-	if (lp_version_newer(now.live.version, cluster->newest) || !cluster->newest[0])
-		memcpy(cluster->newest, now.live.version, sizeof(cluster->newest));
+	if (lp_version_newer(ret->live.version, cluster->newest) || !cluster->newest[0])
+		memcpy(cluster->newest, ret->live.version, sizeof(cluster->newest));
+	return true;
+}
+
+void lp_apply_done(struct job *job, enum outcome outcome)
+{
 	if (outcome != OUTCOME_UNCHANGED && is_crd(&job->step.key))
-		cluster->crd_ms = lp_boot_ms();
+		job->cluster->crd_ms = lp_boot_ms();
 	lp_job_done(job, outcome);
 }
 
-/* 404: the namespace is missing, or the kind is not served (any more, or yet). */
-static void not_found(struct job *job)
+static void applied(struct job *job)
 {
-	struct status status;
+	enum outcome outcome = OUTCOME_CREATED;
+	struct metadata now;
 
-	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &status);
-	if (!lp_status_no_kind(&status))
+	if (!lp_apply_take(job, &now))
+		return;
+	if (job->status != 201)
+		outcome = has_moved(job, &now) ? OUTCOME_CONFIGURED : OUTCOME_UNCHANGED;
+	lp_apply_done(job, outcome);
+}
+
+/* 404: the namespace is missing, or the kind is not served (any more, or yet). */
+static void not_found(struct job *job, const struct status *status)
+{
+	if (!lp_status_no_kind(status))
 		lp_job_refused(job);
 	else if (lp_connect_settling(job->cluster))
 		lp_job_later(job, SETTLE_POLL_MS, resolve);
@@ -92,16 +103,38 @@ static void not_found(struct job *job)
 		unknown_kind(job);
 }
 
-static void answer(struct job *job)
+/* Entries of a version whose fields the schema does not have any more: every apply fails. */
+static bool is_of_old_version(const struct status *status)
 {
-	if (lp_job_ok(job))
-		applied(job);
-	else if (job->status == 404)
-		not_found(job);
-	else if (job->status == 409 && job->conflicts++ == 0)
+	return status->code != 404 && strstr(status->message, "field not declared in schema");
+}
+
+void lp_apply_refused(struct job *job)
+{
+	struct status status;
+	bool dry = job->step.how == APPLY_DRY;
+
+	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &status);
+	if (status.code == 404)
+		not_found(job, &status);
+	else if (status.code == 409 && job->conflicts++ == 0)
 		lp_job_again(job); /* somebody wrote at the same moment */
+	else if (is_of_old_version(&status) && !job->look.renew && !dry)
+		lp_careful_renew(job);
+	else if ((status.code == 409 || status.code == 422) && (!job->look.on || dry))
+		lp_careful_second(job);
 	else
 		lp_job_refused(job);
+}
+
+static void answer(struct job *job)
+{
+	if (!lp_job_ok(job))
+		lp_apply_refused(job);
+	else if (job->look.on)
+		lp_careful_applied(job);
+	else
+		applied(job);
 }
 
 /* The namespace it goes to; false when the scope and the object disagree: the job is over. */
@@ -124,25 +157,30 @@ static bool set_namespace(struct job *job, const struct api_kind *kind)
 	return false;
 }
 
-static void patch(struct job *job, const struct api_kind *kind)
+bool lp_apply_url(struct job *job, const char *query)
 {
+	const struct object_key *key = &job->event.key;
 	struct buf *url = lp_job_url(job);
+	const struct api_kind *kind =
+		lp_api_find(&job->cluster->table, key->group, key->version, key->kind);
 	struct err err;
 
-	if (!(kind->verbs & VERB_PATCH)) {
-		lp_job_failed(job, LP_REJECTED,
-			      "%s cannot be applied: the API server has no patch "
-			      "for it",
-			      kind->kind);
-		return;
+	if (!kind) {
+		unknown_kind(job);
+		return false;
 	}
-	if (!set_namespace(job, kind))
-		return;
-	if (lp_api_path(kind, job->event.key.ns, job->step.key.name, url, &err) != LP_OK ||
-	    lp_buf_str(url, QUERY, &err) != LP_OK) {
+	if (lp_api_path(kind, key->ns, key->name, url, &err) != LP_OK ||
+	    lp_buf_str(url, query, &err) != LP_OK) {
 		lp_job_error(job, &err);
-		return;
+		return false;
 	}
+	return true;
+}
+
+void lp_apply_send(struct job *job, bool dry)
+{
+	if (!lp_apply_url(job, dry ? QUERY "&dryRun=All" : QUERY))
+		return;
 	job->sent_s = lp_wall_s();
 	memcpy(job->newest, job->cluster->newest, sizeof(job->newest));
 	/* JSON is YAML, and there is no such type with +json */
@@ -152,6 +190,21 @@ static void patch(struct job *job, const struct api_kind *kind)
 					  .content_type = "application/apply-patch+yaml",
 					  .max_bytes = LP_ANSWER_BYTES},
 		    answer);
+}
+
+static void patch(struct job *job, const struct api_kind *kind)
+{
+	if (!(kind->verbs & VERB_PATCH))
+		lp_job_failed(job, LP_REJECTED,
+			      "%s cannot be applied: the API server has no patch "
+			      "for it",
+			      kind->kind);
+	else if (!set_namespace(job, kind))
+		return;
+	else if (job->look.on)
+		lp_careful_begin(job);
+	else
+		lp_apply_send(job, false);
 }
 
 static void resolve(struct job *job)
@@ -176,9 +229,15 @@ void lp_apply_begin(struct job *job)
 	char id[LP_APPLYSET_ID_MAX];
 	struct err err;
 
+	const struct slice handed = job->step.handed;
+
+	job->look.on = job->step.how != APPLY_PLAIN || handed.len;
+	job->look.take = job->step.how == APPLY_LOOK;
 	lp_applyset_source_id(job->step.source, job->cluster->setup.ns, id);
 	job->body = LP_BUF(LP_OBJECT_BYTES + 256);
-	if (lp_metadata_mark(job->step.body, id, &job->body, &err) != LP_OK) {
+	job->look.handed = LP_BUF(LP_IGNORE_BYTES);
+	if (lp_metadata_mark(job->step.body, id, &job->body, &err) != LP_OK ||
+	    lp_buf_append(&job->look.handed, handed.data, handed.len, &err) != LP_OK) {
 		lp_job_error(job, &err);
 		return;
 	}

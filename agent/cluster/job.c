@@ -45,6 +45,7 @@ static void end(struct job *job)
 	job->event.id = job->step.id;
 	lp_text_clean(job->event.message);
 	lp_job_tell(job, &job->event);
+	lp_careful_free(&job->look);
 	lp_buf_free(&job->body);
 	lp_buf_free(&job->answer);
 	job->busy = false;
@@ -407,7 +408,7 @@ void lp_job_start(struct cluster *cluster, const struct step *step)
 		job->begun_ms + (step->timeout_ms ? step->timeout_ms : default_ms(step->kind));
 	cluster->busy++;
 	begin[step->kind](job);
-	job->step.body = (struct slice){0};
+	job->step.body = job->step.handed = (struct slice){0};
 }
 
 enum lp_code lp_jobs_new(struct cluster *cluster, struct err *err)
@@ -423,6 +424,7 @@ void lp_jobs_free(struct cluster *cluster)
 		lp_buf_free(&cluster->jobs[i].url);
 		lp_buf_free(&cluster->jobs[i].body);
 		lp_buf_free(&cluster->jobs[i].answer);
+		lp_careful_free(&cluster->jobs[i].look);
 	}
 	free(cluster->jobs);
 	cluster->jobs = NULL;

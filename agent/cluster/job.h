@@ -8,6 +8,7 @@
  *
  *	connect.c apply.c wait.c prune.c parent.c recover.c
  *	lease.c                                               begin_... of each step kind
+ *	careful.c                                             an apply that looks first
  *	job.c                                                 requests, answers, events
  *	role.c                                                the loop
  */
@@ -58,6 +59,27 @@ struct job_request {
 	size_t max_bytes; /* of the answer */
 };
 
+/* An apply that looks at the object's metadata first. */
+struct look {
+	bool on;
+	bool take;          /* takes over the fields of overridable managers */
+	bool second;        /* begun because a plain apply was refused */
+	bool renew;         /* entries of another version are rewritten; once */
+	bool wrote;         /* managedFields were rewritten */
+	bool hands;         /* there is something to hand over */
+	bool made;          /* it was not there; it is now */
+	unsigned looks;     /* how often */
+	unsigned rounds;    /* how often something was taken over behind an apply */
+	struct live live;   /* at the first look */
+	struct buf object;  /* owned; all that was asked to be applied, with its label */
+	struct buf handed;  /* owned; JSON pointers */
+	struct buf before;  /* owned; the answer to the first look; empty: nothing was there */
+	struct buf desired; /* owned; object without what is handed over */
+	struct buf refusal; /* owned; what the API server said to the apply before the look */
+	int refusal_status;
+	char whole[200]; /* a pointer that cannot be handed over; "" none */
+};
+
 struct job {
 	struct cluster *cluster; /* borrowed */
 	struct step step;        /* without its body, which is in `body` */
@@ -93,6 +115,7 @@ struct job {
 	const struct api_group *group; /* connect: which of an old server's groups is asked for */
 	unsigned document;             /* connect: 0 /api, 1 /apis */
 	unsigned conflicts;            /* apply, prune, recover: how often it was begun again */
+	struct look look;              /* apply */
 	int64_t sent_s;                /* apply: wall clock when it was sent */
 	char newest[LP_RESOURCE_VERSION_MAX];     /* apply: cluster->newest then */
 	struct slice kinds;                       /* recover: what is left of the parent's list */
@@ -161,6 +184,31 @@ void lp_connect_tell(struct job *job, bool (*which)(const struct job *, const st
 
 /* Each begins a step that job->step holds, and sees to it that the job ends some time. */
 void lp_apply_begin(struct job *job);
+
+/* Sets job->url to the object's path and query; false: that cannot be, the job is over. */
+bool lp_apply_url(struct job *job, const char *query);
+/* Sends job->body, by dry run or not. */
+void lp_apply_send(struct job *job, bool dry);
+/* Goes on by an answer that is no success: again, another way, or the end. */
+void lp_apply_refused(struct job *job);
+/* Reads the answer, which is a success, into the event; false: the job is over. */
+bool lp_apply_take(struct job *job, struct metadata *ret);
+
+/* The end of an apply that wrote, or found nothing to write. */
+void lp_apply_done(struct job *job, enum outcome outcome);
+
+/* Begins to look: job->body is the object, with its label, and the kind is known. */
+void lp_careful_begin(struct job *job);
+/*
+ * As lp_careful_begin, after a plain apply was refused by the answer at hand, which is told when
+ * there is nothing to take over. After a refused dry run: tells that something had changed.
+ */
+void lp_careful_second(struct job *job);
+/* As lp_careful_begin, after an apply was refused for entries of another version. */
+void lp_careful_renew(struct job *job);
+/* Goes on by the answer to lp_apply_send, which is a success. */
+void lp_careful_applied(struct job *job);
+void lp_careful_free(struct look *look); /* {0} is fine */
 
 /* As lp_apply_begin; body is not used by it and the ones below. */
 void lp_wait_begin(struct job *job);

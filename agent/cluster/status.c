@@ -182,6 +182,8 @@ static void judge_forbidden(const struct status *status, const struct step *step
 		       ? "limpet's user needs the verbs get, create and patch there"
 	       : step->kind == STEP_RECOVER || step->kind == STEP_SERVERS
 		       ? "limpet's user needs the verb list there"
+	       : step->how != APPLY_PLAIN
+		       ? "limpet's user needs the verbs get, patch and create there"
 		       : "limpet's user needs the verbs patch and create there");
 }
 

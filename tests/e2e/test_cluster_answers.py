@@ -227,7 +227,8 @@ def test_a_conflict_is_tried_once_more(fake, role):
     fake.answers[PATH] = status(409, "conflict", "Conflict")
     event = role.apply(CONFIG_MAP)
     assert (event["event"], event["code"], event["status"]) == ("retry", "conflict", 409)
-    assert fake.count(PATH) == 4
+    assert [method for method, path, _, _ in fake.requests if path == PATH][2:] == [
+        "PATCH", "PATCH", "GET"], "once more, and a look whether kubectl is in the way"
 
 
 @pytest.mark.parametrize("code", [429, 503])
@@ -397,3 +398,142 @@ def test_a_list_whose_pages_never_end_is_given_up(fake, role):
     fake.answers["/api/v1/configmaps"] = {"metadata": {"continue": "x"}, "items": []}
     event = role.step("recover", timeout_ms=3000)
     assert (event["event"], event["code"]) == ("retry", "transient")
+
+
+# --- applies that look first ------------------------------------------------------------
+
+
+def edited(entry=OURS, version="7"):
+    """What a GET shows of an object that somebody has edited with kubectl."""
+    kubectl = {**OURS, "manager": "kubectl-edit", "operation": "Update"}
+    return {**APPLIED, "metadata": {**APPLIED["metadata"], "resourceVersion": version,
+                                    "managedFields": [entry, kubectl]}}
+
+
+def by_method(fake, **answers):
+    """An answer that depends on the method; of PATCH, JSON's and the apply's are told apart."""
+    def answer(_):
+        method, _, headers, body = fake.requests[-1]
+        if method == "PATCH" and headers["Content-Type"] == "application/json-patch+json":
+            method = "JSON"
+        given = answers[method]
+        return given(json.loads(body or "null")) if callable(given) else given
+    return answer
+
+
+def methods(fake):
+    """What was asked of the object."""
+    return [method if "json-patch" not in headers.get("Content-Type", "") else "JSON"
+            for method, path, headers, _ in fake.requests if path == PATH]
+
+
+def test_a_takeover_between_writes_without_end_is_put_off(fake, role):
+    role.connect()
+    conflict = status(409, "the object has been modified", "Conflict")
+    fake.answers[PATH] = by_method(fake, GET=edited(), JSON=conflict, PATCH=APPLIED)
+    event = role.apply(CONFIG_MAP, how="look")
+    assert (event["event"], event["code"]) == ("retry", "conflict"), event
+    assert methods(fake) == ["GET", "JSON"] * limit("LP_LOOKS_MAX"), "nothing was applied"
+
+
+def test_a_takeover_that_comes_too_late_looks_again(fake, role):
+    role.connect()
+    versions = iter("789")
+
+    def take_over(patch):
+        assert patch[0]["path"] == "/metadata/resourceVersion"
+        return APPLIED if patch[0]["value"] == "9" else status(409, "modified", "Conflict")
+
+    fake.answers[PATH] = by_method(
+        fake, GET=lambda _: edited(version=next(versions)), JSON=take_over, PATCH=APPLIED)
+    event = role.apply(CONFIG_MAP, how="look")
+    assert (event["event"], event["outcome"]) == ("done", "configured"), event
+    assert methods(fake) == ["GET", "JSON"] * 3 + ["PATCH"]
+
+
+@pytest.mark.parametrize("how", ["plain", "look"])
+def test_entries_of_an_older_version_are_rewritten_once(fake, role, how):
+    role.connect()
+    undeclared = status(500, ".spec.mode: field not declared in schema", "InternalError")
+    renewed = []
+
+    def renew(patch):
+        renewed.extend(entry["apiVersion"] for entry in patch[1]["value"])
+        return APPLIED
+
+    old = {**OURS, "apiVersion": "v1beta1"}
+    there = {**APPLIED, "metadata": {**APPLIED["metadata"], "managedFields": [old, old]}}
+    fake.answers[PATH] = by_method(fake, GET=there, JSON=renew,
+                                   PATCH=lambda _: APPLIED if renewed else undeclared)
+    event = role.apply(CONFIG_MAP, how=how)
+    assert (event["event"], event["outcome"]) == ("done", "configured"), event
+    assert renewed == ["v1", "v1"]
+    # when that does not help, it is said as it is
+    fake.requests.clear()
+    fake.answers[PATH] = by_method(fake, GET=there, JSON=renew, PATCH=undeclared)
+    event = role.apply(CONFIG_MAP, how=how)
+    assert (event["event"], event["code"]) == ("failed", "rejected"), event
+    assert "field not declared in schema" in event["message"]
+    assert methods(fake).count("JSON") == 1 and methods(fake).count("PATCH") == 2
+
+
+@pytest.mark.parametrize("code, reason, message, event, asked", [
+    (422, "Invalid", "spec.ports[1].name: Duplicate value", "failed", ["PATCH", "GET"]),
+    (409, "Conflict", "modified", "retry", ["PATCH", "PATCH", "GET"]),
+    (500, "InternalError", ".spec.x: field not declared in schema", "failed", ["PATCH", "GET"]),
+])
+def test_a_refusal_is_told_as_it_was_when_there_is_nothing_to_take_over(
+        fake, role, code, reason, message, event, asked):
+    role.connect()
+    fake.answers[PATH] = by_method(fake, GET=APPLIED, PATCH=status(code, message, reason))
+    told = role.apply(CONFIG_MAP)
+    assert (told["event"], told["status"]) == (event, code), told
+    assert message in told["message"]
+    assert methods(fake) == asked
+
+
+def test_a_refusal_is_tried_again_with_what_kubectl_had_taken_over(fake, role):
+    role.connect()
+    taken = []
+    fake.answers[PATH] = by_method(
+        fake, GET=edited(), JSON=lambda patch: taken.append(patch) or APPLIED,
+        PATCH=lambda _: APPLIED if taken else status(422, "Duplicate value", "Invalid"))
+    event = role.apply(CONFIG_MAP)
+    assert (event["event"], event["outcome"]) == ("done", "configured"), event
+    assert [entry["manager"] for entry in taken[0][1]["value"]] == ["limpet"]
+    assert methods(fake) == ["PATCH", "GET", "JSON", "PATCH"]
+
+
+def test_managed_fields_of_a_megabyte_are_taken_over(fake, role):
+    role.connect()
+    large = edited()
+    large["metadata"]["managedFields"][1] = {
+        **large["metadata"]["managedFields"][1],
+        "fieldsV1": {"f:data": {f"f:{i:x}": {} for i in range(80000)}}}
+    assert len(json.dumps(large)) > 1 << 20
+    fake.answers[PATH] = by_method(fake, GET=large, JSON=APPLIED, PATCH=APPLIED)
+    event = role.apply(CONFIG_MAP, how="look")
+    assert (event["event"], event["outcome"]) == ("done", "configured"), event
+    assert event["manager"] == "kubectl-edit"
+
+
+@pytest.mark.parametrize("fields", [
+    "[1]", '{"a": 1}', '[{"a": 1, "a": 2}]', '"', '[{"fieldsV1": ' + '{"f:a":' * 200])
+def test_broken_managed_fields_are_told_and_nothing_is_written(fake, role, fields):
+    role.connect()
+    fake.answers[PATH] = ('{"metadata": {"name": "till", "uid": "u-1", "resourceVersion": "7", '
+                          f'"managedFields": {fields}}}}}')
+    event = role.apply(CONFIG_MAP, how="look")
+    assert event["event"] in ("failed", "retry"), event
+    assert set(methods(fake)) == {"GET"}
+
+
+def test_a_refusal_is_told_as_it_was_when_we_may_not_look(fake, role):
+    role.connect()
+    fake.answers[PATH] = by_method(fake, GET=status(403, "forbidden", "Forbidden"),
+                                   PATCH=status(422, "Duplicate value", "Invalid"))
+    event = role.apply(CONFIG_MAP)
+    assert (event["event"], event["status"]) == ("failed", 422), event
+    event = role.apply(CONFIG_MAP, how="look")
+    assert (event["event"], event["code"], event["status"]) == ("failed", "config", 403), event
+    assert "needs the verbs get, patch and create" in event["message"]

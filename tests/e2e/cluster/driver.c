@@ -25,6 +25,15 @@ static enum step_kind kind_of(const char *name)
 	return STEP_CONNECT;
 }
 
+static enum apply_how how_of(const char *name)
+{
+	for (int how = 0; how < APPLY_HOW_COUNT; how++)
+		if (!*name || strcmp(lp_apply_how_name((enum apply_how)how), name) == 0)
+			return (enum apply_how)how;
+	DIE_IF(true);
+	return APPLY_PLAIN;
+}
+
 static void key_of(const struct jval *object, struct object_key *ret)
 {
 	text_of(object, "group", ret->group, sizeof(ret->group));
@@ -79,6 +88,8 @@ static void send_step(const uint8_t *line, size_t n, struct channel *ch)
 	live_of(lp_json_get(root, "known"), &step.known);
 	lp_json_bool(lp_json_get(root, "exact"), &step.exact);
 	text_of(root, "default_ns", step.default_ns, sizeof(step.default_ns));
+	step.how = how_of(lp_json_text(root, "how"));
+	step.handed = lp_json_slice(lp_json_get(root, "handed"));
 	step.body = lp_json_slice(lp_json_get(root, "body"));
 	lease_of(lp_json_get(root, "lease"), &step.lease);
 	lp_json_int(lp_json_get(root, "timeout_ms"), &step.timeout_ms);
@@ -136,6 +147,8 @@ static void print_event(const struct event *event)
 	lp_json_put_str(doc, root, "uid", event->uid);
 	put_live(doc, lp_json_put_obj(doc, root, "live"), &event->live);
 	put_lease(doc, lp_json_put_obj(doc, root, "lease"), &event->lease);
+	lp_json_put_int(doc, root, "marks", event->marks);
+	lp_json_put_str(doc, root, "manager", event->manager);
 	lp_json_put_str(doc, root, "message", event->message);
 	DIE_IF(lp_json_write(root, &text, &err) != LP_OK);
 	printf("%s\n", lp_buf_text(&text));

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * STEP_APPLY that looks first: GET of the metadata, a JSON patch that rewrites managedFields when
+ * there is something to take over or to hand over, then the apply as ever. Between the look and
+ * the patch nobody can have written, or it is all done again; between the patch and the apply
+ * anybody may: whatever that is has an entry of its own by then.
+ */
+#include "agent/cluster/job.h"
+#include "agent/cluster/skim.h"
+#include "agent/cluster/story.h"
+#include "platform/clock.h"
+
+#include <string.h>
+
+#define ROUNDS      2  /* takeovers of what came while we applied */
+#define CONFLICT_MS 40 /* longest wait after the first conflict; doubled each time */
+#define PATCH_QUERY "?fieldManager=" LP_FIELD_MANAGER
+
+static void look(struct job *job);
+
+void lp_careful_free(struct look *l)
+{
+	lp_buf_free(&l->object);
+	lp_buf_free(&l->handed);
+	lp_buf_free(&l->before);
+	lp_buf_free(&l->desired);
+	lp_buf_free(&l->refusal);
+}
+
+/* --- the apply --- */
+
+/* Without anything of it in the cluster all is sent: a field that others may own has to begin. */
+static void apply(struct job *job)
+{
+	const struct look *l = &job->look;
+	const struct buf *body = l->before.len && l->desired.len ? &l->desired : &l->object;
+	struct err err;
+
+	lp_buf_free(&job->body);
+	job->body = LP_BUF(body->len);
+	if (lp_buf_append(&job->body, body->data, body->len, &err) != LP_OK)
+		lp_job_error(job, &err);
+	else
+		lp_apply_send(job, job->step.how == APPLY_DRY);
+}
+
+/* The refusal that made us look is the last word. */
+static void refused_after_all(struct job *job)
+{
+	lp_buf_free(&job->answer);
+	job->answer = job->look.refusal;
+	job->look.refusal = (struct buf){0};
+	job->status = job->look.refusal_status;
+	job->event.message[0] = '\0';
+	lp_job_refused(job);
+}
+
+/* --- managedFields --- */
+
+/* Somebody wrote: once more, from the look on, when they may have finished. */
+static void again(struct job *job)
+{
+	struct look *l = &job->look;
+
+	if (++l->looks >= LP_LOOKS_MAX)
+		lp_job_retry(job, LP_CONFLICT, -1,
+			     "others kept writing it while its fields were taken over (%u tries)",
+			     l->looks);
+	else
+		lp_job_later(job, (int64_t)lp_random_between(1, CONFLICT_MS << l->looks / 2), look);
+}
+
+static void rewritten(struct job *job)
+{
+	struct metadata now;
+
+	if (job->status == 409 || job->status == 404) {
+		again(job);
+	} else if (!lp_job_ok(job)) {
+		lp_job_refused(job);
+	} else if (!job->look.made) {
+		job->look.wrote = true;
+		lp_buf_free(&job->look.refusal);
+		apply(job);
+	} else if (lp_apply_take(job, &now)) {
+		lp_apply_done(job, OUTCOME_CREATED);
+	}
+}
+
+static void send_rewrite(struct job *job, struct buf *patch)
+{
+	lp_buf_free(&job->body);
+	job->body = *patch;
+	*patch = (struct buf){0};
+	if (lp_apply_url(job, PATCH_QUERY))
+		lp_job_send(job,
+			    &(struct job_request){.method = "PATCH",
+						  .accept = LP_ACCEPT_METADATA,
+						  .content_type = "application/json-patch+json",
+						  .max_bytes = LP_ANSWER_BYTES},
+			    rewritten);
+}
+
+/* The object as a tree, when something of it may have to go; otherwise none. */
+static enum lp_code parse_object(const struct look *l, struct json **ret, struct err *err)
+{
+	if (!l->handed.len)
+		return LP_OK;
+	return lp_json_parse(l->object.data, l->object.len, LP_MANAGED_MEMORY, ret, err);
+}
+
+/* What is to be done to managedFields as it was seen: a patch, or nothing. */
+static enum lp_code plan(struct job *job, struct slice seen, struct buf *ret_patch, struct err *err)
+{
+	LP_AUTO(lp_json_freep) struct json *desired = NULL;
+	const struct object_key *key = &job->event.key;
+	char version[LP_GROUP_MAX + LP_VERSION_MAX];
+	struct look *l = &job->look;
+	struct managed_plan done;
+
+	snprintf(version, sizeof(version), "%s%s%s", key->group, key->group[0] ? "/" : "",
+		 key->version);
+	LP_TRY(parse_object(l, &desired, err));
+	const struct managed_wish wish = {.take = l->take,
+					  .renew = l->renew,
+					  .api_version = version,
+					  .handed = LP_SLICE_OF(&l->handed),
+					  .desired = desired};
+	LP_TRY(lp_managed_plan(seen, &wish, &done, ret_patch, err));
+	l->hands = done.hands;
+	memcpy(l->whole, done.whole, sizeof(l->whole));
+	lp_buf_free(&l->desired);
+	l->desired = LP_BUF(LP_OBJECT_BYTES + 256);
+	return desired ? lp_json_write(lp_json_root(desired), &l->desired, err) : LP_OK;
+}
+
+static void rewrite(struct job *job, struct slice seen)
+{
+	LP_AUTO(lp_buf_free) struct buf patch = LP_BUF(2 * LP_ANSWER_BYTES);
+	struct look *l = &job->look;
+	struct err err;
+
+	if (plan(job, seen, &patch, &err) != LP_OK)
+		lp_job_error(job, &err);
+	else if (patch.len && job->step.how != APPLY_DRY)
+		send_rewrite(job, &patch);
+	else if (l->renew && l->refusal.len)
+		refused_after_all(job);
+	else if (l->made)
+		lp_apply_done(job, OUTCOME_CREATED);
+	else
+		apply(job);
+}
+
+/* --- looking --- */
+
+/* Whether the object itself asks for reports alone, and our manifest does not say otherwise. */
+static bool is_kept(const struct job *job, const struct metadata *now)
+{
+	struct slice says = lp_skim_at(LP_SLICE_OF(&job->look.object), "metadata", "annotations",
+				       LP_DRIFT_ANNOTATION, NULL);
+
+	return job->step.how == APPLY_LOOK && (now->marks & SIGHT_REPORT_ONLY) &&
+	       (!says.len || lp_skim_is(says, "report"));
+}
+
+static void seen(struct job *job)
+{
+	struct look *l = &job->look;
+	struct metadata now;
+
+	if (!lp_apply_take(job, &now))
+		return;
+	if (is_kept(job, &now)) {
+		snprintf(job->event.message, sizeof(job->event.message),
+			 "its annotation " LP_DRIFT_ANNOTATION " says that drift is only reported");
+		lp_job_done(job, OUTCOME_KEPT);
+		return;
+	}
+	if (l->second && !(now.marks & SIGHT_OVERRIDABLE)) {
+		refused_after_all(job);
+		return;
+	}
+	if (l->before.len || l->made) {
+		rewrite(job, LP_SLICE_OF(&job->answer));
+		return;
+	}
+	l->live = now.live;
+	l->before = job->answer;
+	job->answer = (struct buf){0};
+	rewrite(job, LP_SLICE_OF(&l->before));
+}
+
+static void looked(struct job *job)
+{
+	struct status status;
+
+	if (lp_job_ok(job)) {
+		seen(job);
+		return;
+	}
+	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &status);
+	if (job->status != 404 && job->look.refusal.len) {
+		refused_after_all(job);
+	} else if (job->status != 404) {
+		lp_job_refused(job);
+	} else if (lp_status_no_kind(&status)) {
+		lp_apply_refused(job);
+	} else {
+		lp_buf_free(&job->look.before);
+		apply(job);
+	}
+}
+
+static void look(struct job *job)
+{
+	lp_buf_free(&job->body);
+	if (lp_apply_url(job, ""))
+		lp_job_send(job,
+			    &(struct job_request){.method = "GET",
+						  .accept = LP_ACCEPT_METADATA,
+						  .max_bytes = LP_ANSWER_BYTES},
+			    looked);
+}
+
+void lp_careful_begin(struct job *job)
+{
+	struct look *l = &job->look;
+
+	l->on = true;
+	if (!l->object.len) {
+		l->object = job->body;
+		job->body = (struct buf){0};
+	}
+	look(job);
+}
+
+static void keep_refusal(struct job *job)
+{
+	lp_buf_free(&job->look.refusal);
+	job->look.refusal = job->answer;
+	job->answer = (struct buf){0};
+	job->look.refusal_status = job->status;
+}
+
+void lp_careful_renew(struct job *job)
+{
+	keep_refusal(job);
+	job->look.renew = true;
+	lp_careful_begin(job);
+}
+
+/* --- the end --- */
+
+static void add(struct job *job, const char *text, const char *more)
+{
+	struct event *event = &job->event;
+	size_t used = strlen(event->message);
+
+	snprintf(event->message + used, sizeof(event->message) - used, "%s%s%s", used ? "; " : "",
+		 text, more);
+}
+
+/* Ends the step and tells who had changed what. */
+static void finish(struct job *job, const struct story *story, enum outcome outcome)
+{
+	struct event *event = &job->event;
+	const struct look *l = &job->look;
+	bool changed = outcome == OUTCOME_CONFIGURED;
+
+	event->message[0] = '\0';
+	snprintf(event->manager, sizeof(event->manager), "%s",
+		 changed ? story->manager : story->foreign_manager);
+	if (changed)
+		add(job,
+		    story->text[0] ? story->text
+		    : l->hands     ? "handed over what others may own"
+				   : "no other manager had changed it: a new value of ours, an "
+				     "order, or a write under our own name",
+		    "");
+	if (story->foreign_text[0])
+		add(job, story->foreign_text, "");
+	if (l->whole[0])
+		add(job, l->whole, " stays ours: it is in a value that is only written as a whole");
+	lp_apply_done(job, outcome);
+}
+
+/* What the metadata before and after say of it; nothing but the error when they cannot be read. */
+static void compare(const struct job *job, struct slice after, struct story *ret)
+{
+	LP_AUTO(lp_json_freep) struct json *desired = NULL;
+	const struct look *l = &job->look;
+	struct err err;
+
+	*ret = (struct story){0};
+	if (parse_object(l, &desired, &err) != LP_OK ||
+	    lp_story_tell(LP_SLICE_OF(&l->before), after,
+			  &(struct story_free){LP_SLICE_OF(&l->handed), desired}, ret,
+			  &err) != LP_OK)
+		snprintf(ret->text, sizeof(ret->text), "who changed it: %s", err.msg);
+}
+
+static void finish_applied(struct job *job, const struct metadata *now)
+{
+	const struct look *l = &job->look;
+	struct story story;
+
+	if (!l->before.len) {
+		lp_apply_done(job, OUTCOME_CREATED);
+		return;
+	}
+	compare(job, LP_SLICE_OF(&job->answer), &story);
+	finish(job, &story,
+	       l->wrote || lp_live_moved(&l->live, &now->live) ? OUTCOME_CONFIGURED
+							       : OUTCOME_UNCHANGED);
+}
+
+/* Nothing was written, so that the object is as it was at the look. */
+static void finish_dry(struct job *job)
+{
+	const struct look *l = &job->look;
+	struct story story;
+	struct metadata then;
+	struct err err;
+
+	if (!l->before.len) {
+		snprintf(job->event.message, sizeof(job->event.message), "it is not there");
+		lp_job_done(job, OUTCOME_CONFIGURED);
+		return;
+	}
+	if (lp_metadata_read(LP_SLICE_OF(&job->answer), &then, &err) != LP_OK) {
+		lp_job_retry(job, LP_TRANSIENT, -1, "%s", err.msg);
+		return;
+	}
+	compare(job, LP_SLICE_OF(&job->answer), &story);
+	bool same = then.live.generation == l->live.generation &&
+		    memcmp(then.live.entry, l->live.entry, sizeof(then.live.entry)) == 0;
+	finish(job, &story,
+	       same && !story.added && !l->hands ? OUTCOME_UNCHANGED : OUTCOME_CONFIGURED);
+}
+
+/* A dry run takes nothing over, and may be refused for what a takeover would mend. */
+static void dry_refused(struct job *job)
+{
+	struct story story;
+
+	if (!(job->event.marks & SIGHT_OVERRIDABLE)) {
+		lp_job_refused(job);
+		return;
+	}
+	compare(job, LP_SLICE_OF(&job->look.before), &story);
+	finish(job, &story, OUTCOME_CONFIGURED);
+}
+
+void lp_careful_second(struct job *job)
+{
+	struct look *l = &job->look;
+
+	if (job->step.how == APPLY_DRY) {
+		dry_refused(job);
+		return;
+	}
+	keep_refusal(job);
+	l->second = l->take = true;
+	lp_careful_begin(job);
+}
+
+void lp_careful_applied(struct job *job)
+{
+	struct look *l = &job->look;
+	struct metadata now;
+
+	if (job->step.how == APPLY_DRY) {
+		finish_dry(job);
+		return;
+	}
+	if (!lp_apply_take(job, &now))
+		return;
+	if (job->status == 201 && l->handed.len) {
+		l->made = true;
+		rewrite(job, LP_SLICE_OF(&job->answer));
+	} else if (l->take && (now.marks & SIGHT_OVERRIDABLE) && l->rounds < ROUNDS) {
+		l->rounds++;
+		rewrite(job, LP_SLICE_OF(&job->answer));
+	} else {
+		finish_applied(job, &now);
+	}
+}
