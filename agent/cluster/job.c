@@ -14,11 +14,12 @@
 #define REQUEST_MIN_MS 1000 /* a request is not sent for less: its answer would be lost */
 
 static void (*const begin[STEP_KIND_COUNT])(struct job *job) = {
-	[STEP_CONNECT] = lp_connect_begin, [STEP_PARENT] = lp_parent_begin,
-	[STEP_APPLY] = lp_apply_begin,     [STEP_WAIT] = lp_wait_begin,
-	[STEP_PRUNE] = lp_prune_begin,     [STEP_RECOVER] = lp_recover_begin,
-	[STEP_KINDS] = lp_kinds_begin,     [STEP_LOOK] = lp_look_begin,
-	[STEP_LEASE] = lp_lease_begin,     [STEP_SERVERS] = lp_servers_begin,
+	[STEP_CONNECT] = lp_connect_begin,       [STEP_PARENT] = lp_parent_begin,
+	[STEP_APPLY] = lp_apply_begin,           [STEP_WAIT] = lp_wait_begin,
+	[STEP_PRUNE] = lp_prune_begin,           [STEP_RECOVER] = lp_recover_begin,
+	[STEP_KINDS] = lp_kinds_begin,           [STEP_LOOK] = lp_look_begin,
+	[STEP_LEASE] = lp_lease_begin,           [STEP_SERVERS] = lp_servers_begin,
+	[STEP_CONFIG_KEY] = lp_config_key_begin, [STEP_CONFIG_LOOK] = lp_config_look_begin,
 };
 
 /* --- ending --- */

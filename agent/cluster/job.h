@@ -7,7 +7,7 @@
  * it is done, failed or to be tried again, which is told as the step's event.
  *
  *	connect.c apply.c wait.c prune.c parent.c recover.c
- *	lease.c                                               begin_... of each step kind
+ *	lease.c config.c                                      begin_... of each step kind
  *	careful.c                                             an apply that looks first
  *	job.c                                                 requests, answers, events
  *	role.c                                                the loop
@@ -90,7 +90,8 @@ struct job {
 	int64_t wake_ms;  /* CLOCK_BOOTTIME; when then is called without an answer; 0: not */
 	bool busy;
 	bool reloaded; /* the kubeconfig was read again for this step */
-	bool looked;   /* wait: the CRD itself was looked at; parent: the namespace was made */
+	bool looked;   /* wait: the CRD itself was looked at; parent, config: the namespace was made
+			*/
 
 	/* the request on its way, or the last one */
 	bool answered;
@@ -236,6 +237,12 @@ bool lp_parent_take(struct job *job, struct metadata *ret);
 /* As lp_wait_begin. */
 void lp_lease_begin(struct job *job);
 void lp_servers_begin(struct job *job);
+
+/* As lp_apply_begin. */
+void lp_config_key_begin(struct job *job);
+
+/* As lp_wait_begin. */
+void lp_config_look_begin(struct job *job);
 
 /* As lp_wait_begin; tells EVENT_FOUND meanwhile. */
 void lp_recover_begin(struct job *job);

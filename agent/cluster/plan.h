@@ -21,7 +21,7 @@ struct plan_object {
 	struct object_key key;
 	enum scope scope;
 	enum stage stage;
-	uint8_t digest[32];   /* desired */
+	uint8_t digest[32];   /* desired: of all that is sent, config digests too */
 	char uid[LP_UID_MAX]; /* removed: the uid on record, or "" */
 	struct live known;    /* desired: what was recorded of it, or zero */
 };

@@ -124,6 +124,7 @@ void lp_event_put(struct wire_writer *w, const struct event *event)
 	lp_wire_put_u8(w, event->preferred);
 	lp_wire_put_str(w, event->uid);
 	lp_live_put(w, &event->live);
+	lp_wire_put_bytes(w, event->config, sizeof(event->config));
 	lp_wire_put_u32(w, event->marks);
 	lp_wire_put_str(w, event->manager);
 	lp_lease_put(w, &event->lease);
@@ -167,6 +168,7 @@ void lp_event_take(struct wire_reader *r, struct event *ret)
 	ret->preferred = lp_wire_u8(r);
 	lp_wire_str(r, ret->uid, sizeof(ret->uid));
 	lp_live_take(r, &ret->live);
+	lp_wire_bytes(r, ret->config, sizeof(ret->config));
 	ret->marks = take_below(r, SIGHT_MARKS + 1);
 	lp_wire_str(r, ret->manager, sizeof(ret->manager));
 	lp_lease_take(r, &ret->lease);
@@ -177,10 +179,12 @@ void lp_event_take(struct wire_reader *r, struct event *ret)
 const char *lp_step_kind_name(enum step_kind kind)
 {
 	static const char *const names[STEP_KIND_COUNT] = {
-		[STEP_CONNECT] = "connect", [STEP_PARENT] = "parent", [STEP_APPLY] = "apply",
-		[STEP_WAIT] = "wait",       [STEP_PRUNE] = "prune",   [STEP_RECOVER] = "recover",
-		[STEP_KINDS] = "kinds",     [STEP_LOOK] = "look",     [STEP_LEASE] = "lease",
-		[STEP_SERVERS] = "servers",
+		[STEP_CONNECT] = "connect",       [STEP_PARENT] = "parent",
+		[STEP_APPLY] = "apply",           [STEP_WAIT] = "wait",
+		[STEP_PRUNE] = "prune",           [STEP_RECOVER] = "recover",
+		[STEP_KINDS] = "kinds",           [STEP_LOOK] = "look",
+		[STEP_LEASE] = "lease",           [STEP_SERVERS] = "servers",
+		[STEP_CONFIG_KEY] = "config-key", [STEP_CONFIG_LOOK] = "config-look",
 	};
 	return kind < STEP_KIND_COUNT ? names[kind] : "unknown";
 }

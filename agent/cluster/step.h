@@ -43,6 +43,8 @@ enum step_kind {
 	STEP_LOOK,    /* read what the parent says of the floor: the event's message */
 	STEP_LEASE,   /* take, renew or give back the source's Lease (lease.h) */
 	STEP_SERVERS, /* count the server nodes: lease.servers of the event */
+	STEP_CONFIG_KEY,  /* read the key of the config digests; make it of the body when missing */
+	STEP_CONFIG_LOOK, /* read the config digests that a workload carries */
 	STEP_KIND_COUNT,
 };
 
@@ -85,7 +87,8 @@ struct step {
 				     others may own: sent when the object is made and never after, it
 				     stays as it is in the cluster. PLAIN looks first too when there are
 				     some, but takes nothing over */
-	struct slice body;        /* borrowed; APPLY: canonical JSON, PARENT: its floor, or empty */
+	struct slice body;        /* borrowed; APPLY: canonical JSON, PARENT: its floor, or empty;
+				     CONFIG_KEY: 32 random bytes */
 	struct lease_order lease; /* LEASE */
 	int64_t timeout_ms;       /* of the step; 0: a default of the role */
 };
@@ -105,7 +108,8 @@ enum outcome {
 	OUTCOME_CONFIGURED,
 	OUTCOME_UNCHANGED,
 	OUTCOME_PRUNED,
-	OUTCOME_GONE,    /* PRUNE: it was not there any more; LOOK: there is no parent */
+	OUTCOME_GONE,    /* PRUNE: it was not there any more; LOOK: there is no parent;
+			    CONFIG_LOOK: it is not there */
 	OUTCOME_KEPT,    /* PRUNE: not ours (label or annotation), left alone; see message. APPLY by
 			    LOOK: the object's own annotation says that drift is only reported */
 	OUTCOME_HELD,    /* LEASE: it is ours */
@@ -141,6 +145,8 @@ struct event {
 	char uid[LP_UID_MAX];           /* APPLY, FOUND */
 	struct live live;               /* APPLY, FOUND; LEASE: version alone */
 	struct lease lease;             /* LEASE, SERVERS */
+	uint8_t config[32];             /* CONFIG_KEY: the key; CONFIG_LOOK: the digests of pod
+					   template and workload, 16 bytes each, zero none */
 	unsigned marks;                 /* APPLY: an OR of enum sight_mark */
 	char manager[LP_MANAGER_MAX];   /* APPLY by LOOK or DRY: who is named in message, or "" */
 	char message[LP_EVENT_MESSAGE]; /* the API server's own words where it spoke; APPLY by

@@ -131,6 +131,7 @@ static void print_event(const struct event *event)
 {
 	LP_AUTO(lp_json_freep) struct json *doc = NULL;
 	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_MIB);
+	char config[2 * sizeof(event->config) + 1];
 
 	DIE_IF(lp_json_new(LP_MIB, &doc, &err) != LP_OK);
 	struct jval *root = lp_json_obj(doc);
@@ -149,6 +150,8 @@ static void print_event(const struct event *event)
 	put_lease(doc, lp_json_put_obj(doc, root, "lease"), &event->lease);
 	lp_json_put_int(doc, root, "marks", event->marks);
 	lp_json_put_str(doc, root, "manager", event->manager);
+	lp_hex(event->config, sizeof(event->config), config);
+	lp_json_put_str(doc, root, "config", config);
 	lp_json_put_str(doc, root, "message", event->message);
 	DIE_IF(lp_json_write(root, &text, &err) != LP_OK);
 	printf("%s\n", lp_buf_text(&text));

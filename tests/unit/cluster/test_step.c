@@ -70,6 +70,7 @@ static void an_event_crosses_whole(void)
 					   .preferred = true,
 					   .uid = "u",
 					   .live = {.version = "9", .generation = -1, .entry = {9}},
+					   .config = {7, 8},
 					   .marks = SIGHT_MARKS,
 					   .manager = "kubectl-edit",
 					   .lease = {.holder = "node-b_0",
