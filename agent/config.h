@@ -35,6 +35,7 @@ struct source_config {
 	char credentials[LP_PATH_MAX];
 	int64_t poll_ms;
 	bool allow_empty;
+	bool config_digest; /* a change of a ConfigMap or Secret restarts the pods that use it */
 	struct trust_config trust;
 };
 

@@ -62,6 +62,8 @@ const struct key lp_source_keys[] = {
 	 "how often the branch is looked at"},
 	{"allowEmpty", KEY_BOOL, FIELD(source_config, allow_empty), "false", 0, 0,
 	 "accept a revision without any manifest, or without the path: it prunes everything"},
+	{"configDigest", KEY_BOOL, FIELD(source_config, config_digest), "true", 0, 0,
+	 "restart workloads when what they use of the revision's ConfigMaps and Secrets changes"},
 	{"trust", KEY_SECTION, FIELD(source_config, trust), "{}", 0, 0, "who may sign", trust_keys},
 	{0},
 };

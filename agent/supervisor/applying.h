@@ -5,8 +5,9 @@
  * One apply from the inside, for the three files that drive the cluster role:
  *
  *	applying.c	begins and ends it, and hands its events on
- *	reaching.c	until there is a plan: LEASE, CONNECT, LOOK, RECOVER
- *	planning.c	the plan: lp_plan_next says what to send, each event goes to the store
+ *	reaching.c	until there is a plan: LEASE, CONNECT, LOOK, RECOVER, CONFIG_KEY,
+ *CONFIG_LOOK planning.c	the plan: lp_plan_next says what to send, each event goes to the
+ *store
  */
 #include "agent/supervisor/cluster.h"
 #include "agent/supervisor/ledger.h"
@@ -15,11 +16,19 @@
 #define LP_AWAY_MS    20000  /* so long a plan waits for the API server before it is put off */
 #define LP_SILENCE_MS 180000 /* a role with steps that says nothing for so long hangs */
 
-enum part { PART_LEASE, PART_CONNECT, PART_LOOK, PART_RECOVER, PART_PLAN };
+enum part {
+	PART_LEASE,
+	PART_CONNECT,
+	PART_LOOK,
+	PART_RECOVER,
+	PART_KEY,
+	PART_CARRIED,
+	PART_PLAN,
+};
 
 struct applying {
 	enum part part;
-	bool asked;       /* a CONNECT, LOOK or RECOVER is under way */
+	bool asked;       /* a step of reaching.c is under way */
 	bool learning;    /* end before RECOVER */
 	int64_t since_ms; /* CLOCK_BOOTTIME; the API server has been away since, 0: it is not */
 	char away[LP_ERR_MAX];
@@ -28,9 +37,10 @@ struct applying {
 	struct walks walks;
 	struct plan plan;
 	struct timer wake;
-	unsigned found;     /* objects that RECOVER told of */
-	bool recover_again; /* what it told so far was given up */
-	unsigned done;      /* objects, for progress */
+	unsigned found;            /* objects that RECOVER told of */
+	bool recover_again;        /* what it told so far was given up */
+	struct stored_key carried; /* the workload that CONFIG_LOOK is asked about */
+	unsigned done;             /* objects, for progress */
 	unsigned pruned_told;
 	int64_t told_ms;
 };

@@ -362,6 +362,8 @@ static enum lp_code take_object(struct source_run *run, struct wire_reader *fram
 	stored.wave = object.wave;
 	stored.kind_order = object.kind_order;
 	memcpy(stored.digest, object.digest, sizeof(stored.digest));
+	stored.use = (int)object.use;
+	memcpy(stored.content, object.content, sizeof(stored.content));
 	LP_TRY(lp_copy(stored.file, sizeof(stored.file), object.file, err));
 	stored.line = object.line;
 	if (lp_revision_add(run->judging->writer, &stored, object.json, &store_err) != LP_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/ledger.h"
 
+#include "agent/supervisor/config_digest.h"
 #include "agent/supervisor/walks.h"
 #include "platform/clock.h"
 #include "store/journal.h"
@@ -69,6 +70,21 @@ static enum lp_code make_row(struct ledger *ledger, const struct stored_object *
 	return settle_namespace(ledger, &ret->key, (enum scope)object->scope, err);
 }
 
+/* What its pod template shows now; *ret is the digest of all that was sent. */
+static enum lp_code put_config(struct ledger *ledger, const struct stored_object *object,
+			       uint8_t ret[LP_STORE_DIGEST], struct err *err)
+{
+	const struct source_config *config = ledger->config;
+	struct config_digest state;
+	bool known;
+
+	LP_TRY(lp_config_state(ledger->db, config->name, config->config_digest, object, &state,
+			       &known, err));
+	lp_config_effective(object->digest, &state, ret);
+	return known ? lp_config_digest_put(ledger->db, config->name, &object->key, &state, err)
+		     : LP_OK;
+}
+
 static enum lp_code put_applied(struct ledger *ledger, const struct stored_object *object,
 				const struct event *event, struct err *err)
 {
@@ -77,10 +93,10 @@ static enum lp_code put_applied(struct ledger *ledger, const struct stored_objec
 	LP_TRY(make_row(ledger, object, &row, err));
 	row.state = LP_INVENTORY_APPLIED;
 	row.revision = ledger->revision.id;
-	memcpy(row.digest, object->digest, sizeof(row.digest));
 	memcpy(row.live, &event->live, sizeof(row.live));
 	LP_TRY(lp_copy(row.uid, sizeof(row.uid), event->uid, err));
 	LP_TRY(open_batch(ledger, err));
+	LP_TRY(put_config(ledger, object, row.digest, err));
 	return lp_inventory_put(ledger->db, &row, err);
 }
 
@@ -141,6 +157,7 @@ enum lp_code lp_ledger_record(struct ledger *ledger, enum step_kind kind,
 	if (kind == STEP_PRUNE) {
 		lp_key_to_store(&object->key, &key);
 		LP_TRY(open_batch(ledger, err));
+		LP_TRY(lp_config_digest_delete(ledger->db, ledger->config->name, &key, err));
 		return lp_inventory_delete(ledger->db, ledger->config->name, &key, err);
 	}
 	LP_TRY(lp_ledger_object(ledger, object, &stored, err));
@@ -158,6 +175,45 @@ enum lp_code lp_ledger_found(struct ledger *ledger, const struct event *event, s
 	LP_TRY(lp_copy(row.uid, sizeof(row.uid), event->uid, err));
 	LP_TRY(add_row(ledger, err));
 	return lp_inventory_put(ledger->db, &row, err);
+}
+
+enum lp_code lp_ledger_body(const struct ledger *ledger, const struct plan_object *object,
+			    struct buf *body, struct err *err)
+{
+	const struct source_config *config = ledger->config;
+	struct stored_object stored;
+	struct config_digest state;
+
+	LP_TRY(lp_ledger_object(ledger, object, &stored, err));
+	LP_TRY(lp_object_body(ledger->db, config->name, &stored, body, err));
+	LP_TRY(lp_config_state(ledger->db, config->name, config->config_digest, &stored, &state,
+			       NULL, err));
+	return lp_config_put(&state, body, err);
+}
+
+enum lp_code lp_ledger_config(struct ledger *ledger, const struct object_key *key, bool there,
+			      const uint8_t found[2 * LP_CONFIG_DIGEST], struct err *err)
+{
+	const struct source_config *config = ledger->config;
+	struct config_digest state = lp_config_found(found, found + LP_CONFIG_DIGEST);
+	uint8_t secret[LP_CONFIG_KEY];
+	struct stored_object stored;
+	struct stored_key stored_key;
+
+	lp_key_to_store(key, &stored_key);
+	if (!there) {
+		state = (struct config_digest){0};
+		LP_TRY(lp_object_get(ledger->db, ledger->revision.id, &stored_key, &stored, err));
+		enum lp_code code = lp_config_key_get(ledger->db, config->name, secret, err);
+		if (code != LP_OK && code != LP_NOT_FOUND)
+			return code;
+		if (code == LP_OK && config->config_digest && stored.use == CONFIG_USED) {
+			lp_config_digest(secret, stored.content, state.shown);
+			memcpy(state.made_for, state.shown, sizeof(state.made_for));
+		}
+	}
+	LP_TRY(add_row(ledger, err));
+	return lp_config_digest_put(ledger->db, config->name, &stored_key, &state, err);
 }
 
 static enum revision_state state_of(const struct plan_result *result)

@@ -9,6 +9,7 @@
  */
 #include "agent/cluster/plan.h"
 #include "agent/config.h"
+#include "store/config_digest.h"
 #include "store/revision.h"
 
 struct ledger {
@@ -26,6 +27,19 @@ LP_CHECKED enum lp_code lp_ledger_begin(struct ledger *ledger, struct err *err);
 LP_CHECKED enum lp_code lp_ledger_object(const struct ledger *ledger,
 					 const struct plan_object *object,
 					 struct stored_object *ret, struct err *err);
+
+/* Appends what is to be sent of a plan's object: its body, with the config digest. LP_NOT_FOUND. */
+LP_CHECKED enum lp_code lp_ledger_body(const struct ledger *ledger,
+				       const struct plan_object *object, struct buf *body,
+				       struct err *err);
+
+/*
+ * STEP_CONFIG_LOOK told of a workload: whether it is there, and the digests that it carries. To be
+ * flushed like what STEP_RECOVER found, but half of it does no harm.
+ */
+LP_CHECKED enum lp_code lp_ledger_config(struct ledger *ledger, const struct object_key *key,
+					 bool there, const uint8_t found[2 * LP_CONFIG_DIGEST],
+					 struct err *err);
 
 /* An object was applied or pruned, as event says. */
 LP_CHECKED enum lp_code lp_ledger_record(struct ledger *ledger, enum step_kind kind,

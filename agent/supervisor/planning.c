@@ -237,8 +237,6 @@ static enum lp_code send_step(struct source_run *run, struct step *step,
 			      const struct plan_object *object, struct err *err)
 {
 	LP_AUTO(lp_buf_free) struct buf body = LP_BUF(LP_OBJECT_BYTES);
-	struct stored_object stored;
-
 	char floor[LP_APPLYSET_FLOOR_TEXT];
 
 	if (step->kind == STEP_PARENT) {
@@ -246,8 +244,7 @@ static enum lp_code send_step(struct source_run *run, struct step *step,
 		step->body = (struct slice){(const uint8_t *)floor, strlen(floor)};
 	}
 	if (step->kind == STEP_APPLY) {
-		LP_TRY(lp_ledger_object(&run->applying->ledger, object, &stored, err));
-		LP_TRY(lp_object_body(run->super->db, run->config->name, &stored, &body, err));
+		LP_TRY(lp_ledger_body(&run->applying->ledger, object, &body, err));
 		step->body = LP_SLICE_OF(&body);
 	}
 	lp_link_deadline(&run->super->cluster.link, LP_SILENCE_MS);
@@ -321,7 +318,8 @@ void lp_planning_start(struct source_run *run)
 	}
 	a->walks = (struct walks){.db = run->super->db,
 				  .source = run->config->name,
-				  .revision = a->ledger.revision.id};
+				  .revision = a->ledger.revision.id,
+				  .config_digest = run->config->config_digest};
 	struct plan_reader reader = lp_walks_reader(&a->walks);
 	lp_plan_begin(&a->plan, &policy, &reader);
 	a->plan.last_id = run->super->cluster.last_id;

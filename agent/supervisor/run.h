@@ -65,6 +65,7 @@ struct source_run {
 
 	enum floor_standing floor;
 	bool looked; /* the cluster's copy of the floor was seen since the start */
+	bool keyed;  /* and that of the config digests' key */
 
 	struct link render;
 	struct judging *judging; /* judging.c's own; NULL unless it works */

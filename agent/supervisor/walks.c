@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/walks.h"
 
+#include "agent/supervisor/config_digest.h"
 #include "platform/crypto.h"
 
 #include <stdlib.h>
@@ -109,6 +110,7 @@ static enum lp_code next_desired(struct walks *w, struct plan_object *ret, bool 
 				 struct err *err)
 {
 	struct inventory_row row;
+	struct config_digest state;
 	enum lp_code code = lp_object_next(w->db, &w->desired, err);
 
 	*ret_more = code == LP_OK;
@@ -117,6 +119,9 @@ static enum lp_code next_desired(struct walks *w, struct plan_object *ret, bool 
 	if (code != LP_OK)
 		return code;
 	from_object(&w->desired.at, ret);
+	LP_TRY(lp_config_state(w->db, w->source, w->config_digest, &w->desired.at, &state, NULL,
+			       err));
+	lp_config_effective(w->desired.at.digest, &state, ret->digest);
 	code = lp_inventory_get(w->db, w->source, &w->desired.at.key, &row, err);
 	if (code == LP_OK)
 		memcpy(&ret->known, row.live, sizeof(ret->known));

@@ -11,6 +11,7 @@ struct walks {
 	struct db *db; /* borrowed, as is source */
 	const char *source;
 	int64_t revision;
+	bool config_digest; /* of the source's configuration */
 	struct object_cursor desired;
 	struct inventory_cursor removed, inventory;
 	bool desired_ended; /* of WALK_KINDS: the inventory comes second */
