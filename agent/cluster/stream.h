@@ -39,7 +39,7 @@ struct stream_sink {
 	enum lp_code (*tell)(void *ctx, const struct told *told, struct err *err);
 };
 
-struct stream; /* a few hundred bytes of state, whatever comes */
+struct stream; /* 200 bytes between events, 2.5 KiB within one, whatever comes */
 
 /* A reader at the beginning of a stream; LP_INTERNAL. lp_stream_free takes NULL, for LP_AUTO. */
 LP_CHECKED enum lp_code lp_stream_new(enum stream_form form, const struct stream_sink *sink,

@@ -3,6 +3,7 @@
 #include "agent/cluster/stream.h"
 #include "tests/unit/check.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -793,40 +794,57 @@ static void what_a_real_api_server_told_of_ends_is_read(void)
 	CHECK(count == 1 && told[0].status == 404);
 }
 
-/* Bytes of memory that this process has at hand. */
+/* Bytes of memory that this process has at hand; asking takes none. */
 static size_t resident(void)
 {
-	FILE *file = fopen("/proc/self/statm", "re");
-	unsigned long all, pages = 0;
+	char text[128];
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
 
-	CHECK(file != NULL);
-	CHECK(fscanf(file, "%lu %lu", &all, &pages) == 2);
-	fclose(file);
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
+	close(fd);
+	CHECK(n > 0);
+	text[n] = '\0';
+	return strtoul(strchr(text, ' '), NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* By how much that may grow. What is freed, as a hash's copy of its input, stays with ASan. */
+#ifdef LIMPET_SANITIZED
+#define SLACK (16 * LP_MIB)
+#else
+#define SLACK LP_MIB
+#endif
+
+/* Feeds text again and again until n bytes are fed; returns the most memory meanwhile. */
+static size_t feed_much(struct stream *stream, const char *text, size_t n)
+{
+	static char page[4096];
+	size_t len = strlen(text), used = 0, most = 0;
+
+	for (; used + len < sizeof(page); used += len)
+		memcpy(page + used, text, len + 1);
+	for (size_t fed = 0; fed < n; fed += used) {
+		CHECK_OK(feed(stream, page));
+		size_t now = resident();
+		most = now > most ? now : most;
+	}
+	return most;
 }
 
 static void an_event_with_much_managed_fields_needs_no_more_memory(void)
 {
 	LP_AUTO(lp_stream_free) struct stream *stream = begin(STREAM_WATCH);
-	static const char entry[] =
-		ENTRY("limpet", APPLY, ",\"fieldsV1\":{\"f:a\":{\"f:b\":{}}}") ",";
-	char filler[4096] = "";
-	size_t fed = 0, before, most = 0;
+	static const char entry[] = ENTRY("kubectl", UPDATE, ",\"fieldsV1\":{\"f:a\":{}}") ",";
+	static const char head_of_ours[] = "{\"manager\":\"limpet\",\"operation\":\"Apply\","
+					   "\"fieldsV1\":{\"f:a\":[";
 
-	for (size_t at = 0; at + sizeof(entry) <= sizeof(filler); at += sizeof(entry) - 1)
-		memcpy(filler + at, entry, sizeof(entry));
 	CHECK_OK(feed(stream, EVENT("ADDED", ENTRIES(ENTRY("limpet", APPLY, "")))));
 	CHECK_OK(feed(stream, "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"managedFields\":["));
-	before = resident();
-	while (fed < LP_STREAM_EVENT_BYTES - 8192) {
-		CHECK_OK(feed(stream, filler));
-		fed += strlen(filler);
-		size_t now = resident();
-		most = now > most ? now : most;
-	}
-	CHECK(most < before + LP_MIB);
-	CHECK_OK(feed(stream, "{}],\"name\":\"n\",\"uid\":\"u\",\"resourceVersion\":\"1\"}}}"));
-	CHECK(count == 2 && told[1].object.marks == SIGHT_APPLIED);
+	size_t before = resident();
+	CHECK(feed_much(stream, entry, 4 * LP_MIB) < before + SLACK);
+	CHECK_OK(feed(stream, head_of_ours));
+	CHECK(feed_much(stream, "{\"f:b\":{}},", 3 * LP_MIB) < before + SLACK);
+	CHECK_OK(feed(stream, "{}]}}],\"name\":\"n\",\"uid\":\"u\",\"resourceVersion\":\"1\"}}}"));
+	CHECK(count == 2 && told[1].object.marks == (SIGHT_APPLIED | SIGHT_OVERRIDABLE));
 	CHECK(memcmp(told[1].object.live.entry, told[0].object.live.entry, LP_LIVE_ENTRY) != 0);
 }
 
