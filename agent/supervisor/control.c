@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The control socket: lines of JSON for root and the service's group.
- *
- *	{"command":"sync"}			one request a connection
- *	{"progress":"fetched 9f2c..."}		none or more
- *	{"exit":0,"text":"..."} or {"status":{...}}
- *
- * "events" answers with a line {"event":{...}} for each row; one that says "follow" gets those that
- * come, too, until it hangs up, after a line {"seen":ID}.
- */
+#include "agent/supervisor/control.h"
+
 #include "agent/supervisor/limits.h"
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/status.h"
-#include "agent/supervisor/telling.h"
 #include "platform/json.h"
 
 #include <errno.h>
@@ -27,21 +18,7 @@
 
 #define ANSWER_BYTES (8u * LP_MIB) /* a document of half that size is the largest answer */
 
-struct client {
-	struct supervisor *super;
-	int fd;       /* -1: free */
-	bool waits;   /* for the outcome of the cycle */
-	bool follows; /* what happens */
-	bool closing; /* once all is written */
-	struct buf in, out;
-};
-
-struct control {
-	int fd;
-	struct client clients[LP_CONTROL_CLIENTS];
-};
-
-static void drop(struct client *client)
+void lp_client_drop(struct client *client)
 {
 	lp_loop_remove(client->super->loop, client->fd);
 	lp_close(&client->fd);
@@ -62,25 +39,24 @@ static void flush(struct client *client)
 			return;
 		}
 		if (n < 0) {
-			drop(client);
+			lp_client_drop(client);
 			return;
 		}
 		lp_buf_consume(&client->out, (size_t)n);
 	}
 	if (client->closing)
-		drop(client);
+		lp_client_drop(client);
 	else
 		lp_loop_change(client->super->loop, client->fd, LOOP_READ);
 }
 
-/* Queues one line of JSON; a client that does not read is dropped. */
-static void say(struct client *client, const struct jval *v)
+void lp_client_say(struct client *client, const struct jval *v)
 {
 	struct err err = {0};
 
 	if (lp_json_write(v, &client->out, &err) != LP_OK ||
 	    lp_buf_byte(&client->out, '\n', &err) != LP_OK)
-		drop(client);
+		lp_client_drop(client);
 	else
 		flush(client);
 }
@@ -91,18 +67,17 @@ static void say_text(struct client *client, const char *key, const char *text, i
 	struct err err = {0};
 
 	if (lp_json_new(64 * LP_KIB, &doc, &err) != LP_OK) {
-		drop(client);
+		lp_client_drop(client);
 		return;
 	}
 	struct jval *v = lp_json_obj(doc);
 	if (exit >= 0)
 		lp_json_put_int(doc, v, "exit", exit);
 	lp_json_put_str(doc, v, key, text);
-	say(client, v);
+	lp_client_say(client, v);
 }
 
-/* The last line of an answer. */
-static void finish(struct client *client, int exit, const char *text)
+void lp_client_finish(struct client *client, int exit, const char *text)
 {
 	client->waits = false;
 	client->closing = true;
@@ -118,9 +93,9 @@ static void answer_trust_reset(struct client *client, bool sure)
 	struct err err = {0};
 
 	if (lp_wish_trust_reset(&client->super->run, sure, told, &err) != LP_OK)
-		finish(client, 2, err.msg);
+		lp_client_finish(client, 2, err.msg);
 	else
-		finish(client, sure ? 0 : 1, told);
+		lp_client_finish(client, sure ? 0 : 1, told);
 }
 
 static void answer_status(struct client *client, bool history)
@@ -137,145 +112,35 @@ static void answer_status(struct client *client, bool history)
 	else if (code == LP_OK)
 		code = lp_status_make(super->db, &super->config, &super->run, doc, &v, &err);
 	if (code != LP_OK) {
-		finish(client, 2, err.msg);
+		lp_client_finish(client, 2, err.msg);
 		return;
 	}
 	struct jval *root = lp_json_obj(doc);
 	lp_json_put(doc, root, history ? "history" : "status", v);
-	say(client, root);
-}
-
-static void say_row(struct client *client, struct json *doc, struct jval *row)
-{
-	struct jval *line = lp_json_obj(doc);
-
-	if (lp_json_put(doc, line, "event", row))
-		say(client, line);
-	else
-		drop(client);
-}
-
-static int64_t number_of(const struct jval *request, const char *key, int64_t otherwise)
-{
-	int64_t number = 0;
-
-	return lp_json_int(lp_json_get(request, key), &number) ? number : otherwise;
-}
-
-/* The rows that are there: {"count":50,"after":0,"since":0,"source":"site"}, each optional. */
-static enum lp_code say_rows(struct client *client, const struct jval *request, int64_t *ret_seen,
-			     struct err *err)
-{
-	struct supervisor *super = client->super;
-	const struct held_repeats *held = lp_telling_held(super);
-	struct happening_cursor cursor = {.source = lp_json_str(lp_json_get(request, "source")),
-					  .since_s = number_of(request, "since", 0),
-					  .id = number_of(request, "after", 0)};
-	int64_t count = number_of(request, "count", LP_HAPPENINGS_KEPT);
-	enum lp_code code;
-
-	if (count < 0 || count > (int64_t)LP_HAPPENINGS_KEPT)
-		count = LP_HAPPENINGS_KEPT;
-	LP_TRY(lp_happening_newest(super->db, held, &cursor, (unsigned)count, err));
-	while ((code = lp_happening_next(super->db, held, &cursor, err)) == LP_OK) {
-		LP_AUTO(lp_json_freep) struct json *doc = NULL;
-		LP_TRY(lp_json_new(16 * LP_KIB, &doc, err));
-		say_row(client, doc, lp_happening_json(doc, &cursor.at));
-		if (client->fd < 0)
-			return LP_OK;
-	}
-	if (code == LP_NOT_FOUND)
-		*ret_seen = cursor.id;
-	return code == LP_NOT_FOUND ? LP_OK : code;
-}
-
-/* From where it goes on; a client that is cut off asks for what comes after it. */
-static void begin_to_follow(struct client *client, int64_t seen)
-{
-	LP_AUTO(lp_json_freep) struct json *doc = NULL;
-	struct err err = {0};
-
-	client->follows = true;
-	if (lp_json_new(16 * LP_KIB, &doc, &err) != LP_OK) {
-		drop(client);
-		return;
-	}
-	struct jval *line = lp_json_obj(doc);
-	lp_json_put_int(doc, line, "seen", seen);
-	say(client, line);
-}
-
-static unsigned count_followers(const struct supervisor *super)
-{
-	unsigned n = 0;
-
-	for (int i = 0; i < LP_CONTROL_CLIENTS; i++)
-		n += super->control->clients[i].fd >= 0 && super->control->clients[i].follows;
-	return n;
-}
-
-static void answer_events(struct client *client, const struct jval *request)
-{
-	bool follow = false;
-	int64_t seen = 0;
-	struct err err = {0};
-
-	lp_json_bool(lp_json_get(request, "follow"), &follow);
-	if (follow && count_followers(client->super) >= LP_CONTROL_FOLLOW) {
-		finish(client, 2, "too many follow already; end one of the others");
-		return;
-	}
-	enum lp_code code = say_rows(client, request, &seen, &err);
-	if (client->fd < 0)
-		return;
-	if (code != LP_OK)
-		finish(client, 2, err.msg);
-	else if (follow)
-		begin_to_follow(client, seen);
-	else
-		finish(client, 0, "");
-}
-
-bool lp_control_is_followed(const struct supervisor *super)
-{
-	return super->control && count_followers(super);
-}
-
-void lp_control_happening(struct supervisor *super, struct json *doc, struct jval *row)
-{
-	struct jval *line = lp_json_obj(doc);
-
-	if (!lp_json_put(doc, line, "event", row))
-		return;
-	for (int i = 0; i < LP_CONTROL_CLIENTS; i++) {
-		struct client *client = &super->control->clients[i];
-		if (client->fd < 0 || !client->follows)
-			continue;
-		if (client->out.len > LP_CONTROL_BEHIND)
-			drop(client); /* it asks again for what it has not got, when it reads on */
-		else
-			say(client, line);
-	}
+	lp_client_say(client, root);
 }
 
 static void answer_wish(struct client *client, enum lp_code code, const struct err *err)
 {
 	if (code != LP_OK)
-		finish(client, lp_wish_exit(code), err->msg);
+		lp_client_finish(client, lp_wish_exit(code), err->msg);
 	else if (client->waits && client->super->run.state == CYCLE_IDLE)
-		finish(client, client->super->run.outcome.exit, client->super->run.outcome.text);
+		lp_client_finish(client, client->super->run.outcome.exit,
+				 client->super->run.outcome.text);
 }
 
 static void answer_suspend(struct client *client, enum lp_code code, const struct err *err)
 {
 	if (code != LP_OK)
-		finish(client, 2, err->msg);
+		lp_client_finish(client, 2, err->msg);
 	else if (client->super->run.state == CYCLE_APPLYING)
-		finish(client, 0,
-		       "suspended: the apply under way is ended, then nothing is polled or applied "
-		       "until limpet resume");
+		lp_client_finish(
+			client, 0,
+			"suspended: the apply under way is ended, then nothing is polled or applied "
+			"until limpet resume");
 	else
-		finish(client, 0, "suspended: nothing is polled or applied until limpet resume");
+		lp_client_finish(client, 0,
+				 "suspended: nothing is polled or applied until limpet resume");
 }
 
 static void command(struct client *client, const struct jval *request)
@@ -289,7 +154,7 @@ static void command(struct client *client, const struct jval *request)
 		return;
 	}
 	if (strcmp(name, "events") == 0) {
-		answer_events(client, request);
+		lp_client_events(client, request);
 		return;
 	}
 	if (strcmp(name, "suspend") == 0) {
@@ -310,7 +175,7 @@ static void command(struct client *client, const struct jval *request)
 	else if (strcmp(name, "resume") == 0)
 		answer_wish(client, lp_wish_resume(run, &err), &err);
 	else
-		finish(client, 2, "unknown command; this client is of another version");
+		lp_client_finish(client, 2, "unknown command; this client is of another version");
 }
 
 static void take_request(struct client *client)
@@ -323,7 +188,7 @@ static void take_request(struct client *client)
 		return;
 	if (lp_json_parse(client->in.data, (size_t)(end - client->in.data), 64 * LP_KIB, &doc,
 			  &err) != LP_OK)
-		finish(client, 2, err.msg);
+		lp_client_finish(client, 2, err.msg);
 	else
 		command(client, lp_json_root(doc));
 	if (client->fd >= 0)
@@ -344,7 +209,7 @@ static void client_ready(void *ctx, unsigned events)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0 || lp_buf_append(&client->in, chunk, (size_t)n, &err) != LP_OK)
-		drop(client);
+		lp_client_drop(client);
 	else if (!client->waits && !client->follows && !client->closing)
 		take_request(client);
 }
@@ -452,9 +317,9 @@ void lp_control_close(struct supervisor *super)
 		return;
 	for (int i = 0; i < LP_CONTROL_CLIENTS; i++) {
 		if (control->clients[i].fd >= 0 && control->clients[i].waits)
-			finish(&control->clients[i], 2, "the daemon is stopping");
+			lp_client_finish(&control->clients[i], 2, "the daemon is stopping");
 		if (control->clients[i].fd >= 0)
-			drop(&control->clients[i]);
+			lp_client_drop(&control->clients[i]);
 	}
 	lp_loop_remove(super->loop, control->fd);
 	if (control->fd >= 0)
@@ -480,6 +345,6 @@ void lp_control_outcome(struct supervisor *super, const struct ending *ending)
 	for (int i = 0; i < LP_CONTROL_CLIENTS; i++) {
 		struct client *client = &super->control->clients[i];
 		if (client->fd >= 0 && client->waits)
-			finish(client, ending->exit, ending->text);
+			lp_client_finish(client, ending->exit, ending->text);
 	}
 }
