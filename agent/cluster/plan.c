@@ -177,10 +177,29 @@ static enum lp_code look_ahead(struct plan *plan, struct err *err)
 	return LP_OK;
 }
 
-/* Whether the object read ahead must wait for the stage before its own. */
+static bool is_config(const struct object_key *key)
+{
+	return !key->group[0] &&
+	       (strcmp(key->kind, "ConfigMap") == 0 || strcmp(key->kind, "Secret") == 0);
+}
+
+static bool is_config_under_way(const struct plan *plan)
+{
+	for (size_t i = 0; i < LP_PLAN_ITEMS; i++)
+		if (plan->items[i].state != ITEM_FREE && is_config(&plan->items[i].object.key))
+			return true;
+	return false;
+}
+
+/*
+ * Whether the object read ahead must wait: for the stage before its own, or for what its pods
+ * will read, because new pods with old variables stay so.
+ */
 static bool is_held(const struct plan *plan)
 {
-	return phases[plan->phase].staged && plan->ahead.stage != plan->stage && !is_idle(plan);
+	if (phases[plan->phase].staged && plan->ahead.stage != plan->stage && !is_idle(plan))
+		return true;
+	return plan->ahead.uses_config && is_config_under_way(plan);
 }
 
 static const struct plan_object *object_of(const struct plan_item *item)
@@ -267,6 +286,7 @@ static void count_failure(struct plan *plan, const struct plan_item *item,
 	switch (item->kind) {
 	case STEP_APPLY:
 	case STEP_WAIT:
+		r->config_refused |= is_config(&item->object.key);
 		*(event->code == LP_NOT_FOUND ? &r->unknown : &r->refused) += 1;
 		break;
 	case STEP_PRUNE:

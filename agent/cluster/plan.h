@@ -24,6 +24,7 @@ struct plan_object {
 	uint8_t digest[32];   /* desired: of all that is sent, config digests too */
 	char uid[LP_UID_MAX]; /* removed: the uid on record, or "" */
 	struct live known;    /* desired: what was recorded of it, or zero */
+	bool uses_config;     /* desired: its pods read ConfigMaps or Secrets of the revision */
 };
 
 enum plan_walk {
@@ -68,7 +69,8 @@ struct plan_result {
 	unsigned unknown; /* their kind is not there (yet) */
 	unsigned refused; /* by the API server, or tried often enough */
 	unsigned pruned, gone, kept, prune_refused;
-	bool complete; /* nothing unknown or refused, and all is pruned that had to be */
+	bool config_refused; /* a ConfigMap or Secret is among the unknown or refused */
+	bool complete;       /* nothing unknown or refused, and all is pruned that had to be */
 	const char
 		*not_pruned; /* why nothing was deleted; NULL when it was, or there was no cause */
 	struct err stopped;  /* code LP_OK, or why the plan ended before its first apply */

@@ -70,6 +70,11 @@ static enum lp_code make_row(struct ledger *ledger, const struct stored_object *
 	return settle_namespace(ledger, &ret->key, (enum scope)object->scope, err);
 }
 
+static bool restarts(const struct ledger *ledger)
+{
+	return ledger->config->config_digest && !ledger->config_stays;
+}
+
 /* What its pod template shows now; *ret is the digest of all that was sent. */
 static enum lp_code put_config(struct ledger *ledger, const struct stored_object *object,
 			       uint8_t ret[LP_STORE_DIGEST], struct err *err)
@@ -78,8 +83,8 @@ static enum lp_code put_config(struct ledger *ledger, const struct stored_object
 	struct config_digest state;
 	bool known;
 
-	LP_TRY(lp_config_state(ledger->db, config->name, config->config_digest, object, &state,
-			       &known, err));
+	LP_TRY(lp_config_state(ledger->db, config->name, restarts(ledger), object, &state, &known,
+			       err));
 	lp_config_effective(object->digest, &state, ret);
 	return known ? lp_config_digest_put(ledger->db, config->name, &object->key, &state, err)
 		     : LP_OK;
@@ -186,8 +191,8 @@ enum lp_code lp_ledger_body(const struct ledger *ledger, const struct plan_objec
 
 	LP_TRY(lp_ledger_object(ledger, object, &stored, err));
 	LP_TRY(lp_object_body(ledger->db, config->name, &stored, body, err));
-	LP_TRY(lp_config_state(ledger->db, config->name, config->config_digest, &stored, &state,
-			       NULL, err));
+	LP_TRY(lp_config_state(ledger->db, config->name, restarts(ledger), &stored, &state, NULL,
+			       err));
 	return lp_config_put(&state, body, err);
 }
 

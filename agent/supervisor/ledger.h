@@ -16,8 +16,10 @@ struct ledger {
 	struct db *db;                      /* borrowed, as is config */
 	const struct source_config *config; /* of the source */
 	struct revision revision;           /* that is applied */
-	struct tx tx;                       /* open while rows wait for their commit */
-	unsigned rows;                      /* in it */
+	bool config_stays; /* no pod is told of new content: a ConfigMap or Secret of it is not
+			      there */
+	struct tx tx;      /* open while rows wait for their commit */
+	unsigned rows;     /* in it */
 };
 
 /* Before the first write: the intent, and a row for each object that may come to be. */
@@ -28,7 +30,9 @@ LP_CHECKED enum lp_code lp_ledger_object(const struct ledger *ledger,
 					 const struct plan_object *object,
 					 struct stored_object *ret, struct err *err);
 
-/* Appends what is to be sent of a plan's object: its body, with the config digest. LP_NOT_FOUND. */
+/*
+ * Appends what is to be sent of a plan's object: its body, with the config digest. LP_NOT_FOUND.
+ */
 LP_CHECKED enum lp_code lp_ledger_body(const struct ledger *ledger,
 				       const struct plan_object *object, struct buf *body,
 				       struct err *err);

@@ -199,6 +199,22 @@ static enum lp_code store_done(struct source_run *run, enum step_kind kind,
 	return lp_put_happening(run, &what, err);
 }
 
+/*
+ * Pods that restart now would read what was there before, and nothing would restart them later: the
+ * digest tells of the new one then. So they wait for an apply in which all is there.
+ */
+static void hold_restarts(struct source_run *run)
+{
+	struct applying *a = run->applying;
+
+	if (a->ledger.config_stays || !a->plan.result.config_refused)
+		return;
+	a->ledger.config_stays = true;
+	lp_log(LOG_LEVEL_WARN, "restarts-held", "source", run->config->name, "why",
+	       "a ConfigMap or Secret was not applied; pods restart for the others when it is",
+	       NULL);
+}
+
 /* --- the plan --- */
 
 enum lp_code lp_planning_event(struct source_run *run, const struct event *event, struct err *err)
@@ -211,6 +227,7 @@ enum lp_code lp_planning_event(struct source_run *run, const struct event *event
 
 	if (verdict == PLAN_STRANGE)
 		return lp_applying_not_asked(event, err);
+	hold_restarts(run);
 	if (!a->plan.away) {
 		a->since_ms = 0;
 		lp_cluster_reached(run->super, "");

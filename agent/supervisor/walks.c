@@ -34,6 +34,7 @@ static void from_object(const struct stored_object *object, struct plan_object *
 				    .stage = (enum stage)object->stage};
 	lp_key_from_store(&object->key, &ret->key);
 	memcpy(ret->digest, object->digest, sizeof(ret->digest));
+	ret->uses_config = object->use != CONFIG_NONE;
 }
 
 static enum lp_code begin(void *ctx, enum plan_walk walk, struct err *err)

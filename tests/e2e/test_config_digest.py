@@ -249,6 +249,22 @@ def test_what_ran_before_survives_the_loss_of_the_store(shop):
     assert rolled(first, shop.sync(used="2"))
 
 
+def test_pods_wait_for_a_configmap_that_is_refused(shop):
+    """They would start with what was there before, and nothing would restart them later."""
+    first = shop.sync()
+    api = shop.site.cluster.api
+    api.patch("ConfigMap", "m", {"immutable": True}, shop.site.namespace)
+    shop.publish(used="2")
+
+    result = shop.site.limpet.run("sync")
+    assert result.code == 1 and "restarts-held" in result.err
+    assert not rolled(first, shop.till())
+
+    api.delete("ConfigMap", "m", shop.site.namespace)
+    shop.site.limpet.ok("sync")
+    assert rolled(first, shop.till())
+
+
 def secret_of(shop):
     """The Secret with the key."""
     name = shop.site.limpet.config["cluster"]["namespace"]

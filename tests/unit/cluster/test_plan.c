@@ -41,7 +41,9 @@ static void make(const char *text, struct plan_object *ret)
 	       (!colon || strncmp(text, stages[i].prefix, (size_t)(colon - text)) != 0))
 		i++;
 	ret->stage = stages[i].stage;
-	snprintf(ret->key.kind, sizeof(ret->key.kind), "K");
+	snprintf(ret->key.kind, sizeof(ret->key.kind), "%s",
+		 strncmp(text, "config", 6) == 0 ? "ConfigMap" : "K");
+	ret->uses_config = strncmp(text, "user", 4) == 0;
 	snprintf(ret->key.name, sizeof(ret->key.name), "%s", colon ? colon + 1 : text);
 }
 
@@ -228,6 +230,21 @@ static const struct {
 	{"apply:till=timeout", "parent apply:sa apply:till later apply:till later apply:till",
 	 "an object was not applied", 0, 1},
 };
+
+static void pods_wait_for_what_they_read(void)
+{
+	start(&(struct world){.desired = {"config-a", "user-a", "other"},
+			      .answers = "apply:config-a=busy"});
+	CHECK(run(1000) == PLAN_END);
+	CHECK_STR(lp_buf_text(&told), "parent apply:config-a later apply:config-a later "
+				      "apply:config-a apply:user-a apply:other");
+	CHECK(plan.result.config_refused);
+
+	start(&(struct world){.desired = {"sa", "user-a"}, .answers = "apply:sa=busy"});
+	CHECK(run(4) == PLAN_STEP);
+	CHECK_HAS(lp_buf_text(&told), "parent apply:sa apply:user-a");
+	CHECK(!plan.result.config_refused);
+}
 
 static void nothing_is_pruned_when_an_apply_failed_but_the_rest_is_applied(void)
 {
@@ -506,6 +523,7 @@ int main(void)
 	TEST(a_revision_goes_stage_by_stage_and_what_is_left_is_pruned);
 	TEST(steps_carry_what_the_role_needs);
 	TEST(no_more_are_under_way_than_asked_for);
+	TEST(pods_wait_for_what_they_read);
 	TEST(nothing_is_pruned_when_an_apply_failed_but_the_rest_is_applied);
 	TEST(nor_when_the_policy_or_the_revision_says_so);
 	TEST(a_crd_that_is_never_served_keeps_everything);

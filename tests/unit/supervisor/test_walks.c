@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/walks.h"
+#include "store/config_digest.h"
 #include "tests/unit/store/fixture.h"
 
 /* Accepts a revision of n ConfigMaps, each in a namespace of its own. */
@@ -51,9 +52,56 @@ static void kinds_and_namespaces_of_a_source_are_limited(void)
 	CHECK(n == LP_WALK_KINDS_MAX);
 }
 
+/* The one object of the revision as the plan gets it. */
+static struct plan_object desired_of(int64_t revision, bool on)
+{
+	LP_AUTO(lp_walks_free)
+	struct walks walks = {
+		.db = db, .source = "site", .revision = revision, .config_digest = on};
+	struct plan_reader reader = lp_walks_reader(&walks);
+	struct plan_object object;
+	bool more = false;
+
+	CHECK_OK(reader.begin(reader.ctx, WALK_DESIRED, &err));
+	CHECK_OK(reader.next(reader.ctx, WALK_DESIRED, &object, &more, &err));
+	CHECK(more);
+	return object;
+}
+
+static void what_a_pod_template_is_to_show_is_part_of_the_digest(void)
+{
+	const struct config_digest shown = {{1}, {1}};
+	const uint8_t key[LP_CONFIG_KEY] = {1};
+	struct stored_object object;
+	char json[4096];
+	int64_t id = 0;
+
+	start();
+	LP_AUTO(lp_revision_abandon) struct revision_writer *w = NULL;
+	struct revision r = make_revision("site", 1);
+	CHECK_OK(lp_revision_begin(db, &r, &w, &err));
+	struct slice body = make_object(1, 0, &object, json, 1);
+	object.use = CONFIG_USED;
+	object.content[0] = 1;
+	CHECK_OK(lp_revision_add(w, &object, body, &err));
+	CHECK_OK(lp_revision_commit(w, 1, &id, &err));
+
+	struct plan_object unknown = desired_of(id, true);
+	CHECK(unknown.uses_config && memcmp(unknown.digest, object.digest, 32) == 0);
+	CHECK_OK(lp_config_digest_put(db, "site", &object.key, &shown, &err));
+	struct plan_object kept = desired_of(id, false);
+	CHECK(memcmp(kept.digest, object.digest, 32) != 0);
+	CHECK_OK(lp_config_key_put(db, "site", key, &err));
+	CHECK_OK(lp_config_digest_put(db, "site", &object.key, &shown, &err));
+	struct plan_object changed = desired_of(id, true), again = desired_of(id, true);
+	CHECK(memcmp(changed.digest, kept.digest, 32) != 0);
+	CHECK(memcmp(changed.digest, again.digest, 32) == 0);
+}
+
 int main(void)
 {
 	TEST(kinds_and_namespaces_of_a_source_are_limited);
+	TEST(what_a_pod_template_is_to_show_is_part_of_the_digest);
 	remove_folder();
 	return check_report();
 }
