@@ -5,6 +5,7 @@
  */
 #include "agent/supervisor/cluster.h"
 #include "agent/supervisor/limits.h"
+#include "store/config_digest.h"
 #include "tests/unit/store/fixture.h"
 
 #include <sys/syscall.h>
@@ -13,6 +14,8 @@
 #define PART       "LIMPET_TEST_PART"
 #define CONNECT_ID (1ull << 62)
 #define RECOVER_ID (CONNECT_ID + 1)
+#define KEY_ID     (CONNECT_ID + 3)
+#define LOOK_ID    (CONNECT_ID + 4) /* of a workload */
 
 #ifdef SYS_clock_gettime64 /* 32 bits with 64 of time */
 #define CLOCK_CALL SYS_clock_gettime64
@@ -115,6 +118,26 @@ static void lease(struct event *event)
 	snprintf(event->lease.holder, sizeof(event->lease.holder), "node-b_0");
 }
 
+/* CONFIG_KEY and CONFIG_LOOK: of two workloads one is there, and shows "aa..". */
+static void config(const struct step *step, struct event *event)
+{
+	static bool was_away;
+	bool key = step->kind == STEP_CONFIG_KEY;
+
+	if (key)
+		memset(event->config, 'k', sizeof(event->config));
+	else if (strcmp(step->key.name, "object-1") == 0)
+		memset(event->config, 0xaa, 16);
+	else
+		event->outcome = OUTCOME_GONE;
+	if (is_part(key ? "no key" : "no look"))
+		event->kind = EVENT_FAILED;
+	if (is_part(key ? "key away" : "look away") && !was_away) {
+		event->kind = EVENT_RETRY;
+		was_away = true;
+	}
+}
+
 /* While a CONNECT is under way. */
 static void answer_unasked(uint64_t id)
 {
@@ -126,6 +149,10 @@ static void answer_unasked(uint64_t id)
 		tell(&(struct event){.id = RECOVER_ID, .kind = EVENT_DONE});
 	if (is_part("applied early"))
 		tell(&(struct event){.id = 1, .kind = EVENT_DONE});
+	if (is_part("key early"))
+		tell(&(struct event){.id = KEY_ID, .kind = EVENT_DONE});
+	if (is_part("look early"))
+		tell(&(struct event){.id = LOOK_ID, .kind = EVENT_DONE});
 	if (is_part("connected twice")) {
 		tell(&(struct event){.id = id, .kind = EVENT_DONE});
 		tell(&(struct event){.id = id, .kind = EVENT_DONE});
@@ -157,6 +184,8 @@ static void do_step(const struct step *step)
 	}
 	if (step->kind == STEP_LEASE)
 		lease(&event);
+	if (step->kind == STEP_CONFIG_KEY || step->kind == STEP_CONFIG_LOOK)
+		config(step, &event);
 	if (step->kind == STEP_PARENT)
 		answer_in_the_plan(step->id);
 	if (step->kind == STEP_RECOVER && strncmp(part, "find", 4) == 0)
@@ -451,12 +480,84 @@ static void large_objects_one_behind_the_other_are_sent_as_the_role_takes_them(v
 	CHECK_HAS(run->outcome.text, "is applied: 8 objects, 8 created");
 }
 
+/* --- config digests --- */
+
+/* Of four objects two are workloads that use a ConfigMap. */
+static void start_with_workloads(void)
+{
+	start_with(4);
+	CHECK_OK(lp_sql_exec(db,
+			     "UPDATE object SET config_use = 2, content = CAST("
+			     "'cccccccccccccccccccccccccccccccc' AS BLOB) WHERE api_group = 'apps'",
+			     &err));
+	super.config.sources[0].config_digest = true;
+}
+
+static bool is_known(const char *name, struct config_digest *ret)
+{
+	struct stored_key key = {.group = "apps", .kind = "Deployment", .ns = "shop"};
+
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	return lp_config_digest_get(db, "site", &key, ret, &err) == LP_OK;
+}
+
+static void what_workloads_carry_is_known_before_the_plan(void)
+{
+	static const char *const parts[] = {"good", "key away", "look away"};
+	uint8_t key[LP_CONFIG_KEY], hmac[LP_SHA256_BYTES];
+	struct config_digest there, new;
+
+	memset(key, 'k', sizeof(key));
+	lp_hmac_sha256((struct slice){key, sizeof(key)}, "cccccccccccccccccccccccccccccccc", 32,
+		       hmac);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		start_with_workloads();
+		run->keyed = false;
+		apply(parts[i]);
+		CHECK_HAS(run->outcome.text, "is applied: 4 objects, 4 created");
+		CHECK_OK(lp_config_key_get(db, "site", key, &err));
+		CHECK(key[0] == 'k' && key[31] == 'k' && run->keyed);
+		CHECK(is_known("object-1", &there) && is_known("object-3", &new));
+		CHECK(memcmp(new.shown, hmac, 16) == 0 && memcmp(new.made_for, hmac, 16) == 0);
+		CHECK(memcmp(there.shown, hmac, 16) == 0); /* it showed another content's */
+	}
+}
+
+static void without_a_key_or_a_look_all_is_applied_and_nothing_restarts(void)
+{
+	struct config_digest digest;
+
+	start_with_workloads();
+	run->keyed = false;
+	apply("no key");
+	CHECK_HAS(run->outcome.text, "is applied: 4 objects, 4 created");
+	CHECK(is_known("object-1", &digest) && digest.shown[0] == 0xaa && !run->keyed);
+	CHECK(is_known("object-3", &digest) && !digest.shown[0]);
+
+	start_with_workloads();
+	apply("no look");
+	CHECK_HAS(run->outcome.text, "is applied: 4 objects, 4 created");
+	CHECK(!is_known("object-1", &digest) && run->keyed);
+}
+
+static void a_workload_that_is_pruned_is_forgotten(void)
+{
+	struct config_digest digest;
+
+	start_with_workloads();
+	apply("good");
+	CHECK(is_known("object-1", &digest));
+	accept_revision("site", 2, 1, 1);
+	apply("good");
+	CHECK(inventory() == 1 && !is_known("object-1", &digest));
+}
+
 static void a_role_that_answers_what_nobody_asked_is_ended(void)
 {
 	static const char *const parts[] = {
 		"found early",     "found of connect", "recovered early", "applied early",
 		"connected twice", "away twice",       "found late",      "connected late",
-		"ahead",           "led twice",
+		"ahead",           "led twice",        "key early",       "look early",
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -501,6 +602,9 @@ int main(int argc, char **argv)
 	TEST(what_a_person_asks_for_in_the_middle_of_a_recovery_is_stored_without_it);
 	TEST(nothing_is_applied_once_it_is_suspended);
 	TEST(a_recovery_without_end_is_given_up);
+	TEST(what_workloads_carry_is_known_before_the_plan);
+	TEST(without_a_key_or_a_look_all_is_applied_and_nothing_restarts);
+	TEST(a_workload_that_is_pruned_is_forgotten);
 	TEST(a_role_that_answers_what_nobody_asked_is_ended);
 	TEST(large_objects_one_behind_the_other_are_sent_as_the_role_takes_them);
 	TEST(a_step_that_is_due_and_has_no_room_wakes_nobody_up);
