@@ -4,29 +4,13 @@
  * asked to keep it. The delete names the uid that was judged, so that nothing can come between.
  */
 #include "agent/cluster/job.h"
+#include "agent/cluster/precious.h"
 #include "agent/cluster/skim.h"
 
 #include <string.h>
 #include <strings.h>
 
 static void look(struct job *job);
-
-/* Kinds whose deletion takes along what nobody can bring back. */
-static bool is_precious(const struct object_key *key)
-{
-	static const char *const precious[][2] = {
-		{"", "Namespace"},
-		{"", "PersistentVolume"},
-		{"", "PersistentVolumeClaim"},
-		{"apiextensions.k8s.io", "CustomResourceDefinition"},
-	};
-
-	for (size_t i = 0; i < sizeof(precious) / sizeof(precious[0]); i++)
-		if (strcmp(key->group, precious[i][0]) == 0 &&
-		    strcmp(key->kind, precious[i][1]) == 0)
-			return true;
-	return false;
-}
 
 static bool is_word(struct slice v, const char *word)
 {
@@ -92,7 +76,7 @@ static bool is_kept(struct job *job, const struct metadata *m)
 			 "object that it was made of, or lost its managedFields");
 	else if (keeper)
 		snprintf(message, size, "its annotation %s says so", keeper);
-	else if (is_precious(&step->key))
+	else if (lp_is_precious(step->key.group, step->key.kind))
 		snprintf(
 			message, size,
 			"limpet deletes no Namespace, CustomResourceDefinition, PersistentVolume or "
