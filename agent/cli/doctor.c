@@ -5,13 +5,12 @@
  */
 #include "agent/cli/commands.h"
 #include "agent/cli/daemon.h"
-#include "agent/cluster/client.h"
+#include "agent/cli/rbac.h"
+#include "agent/cli/rights.h"
 #include "agent/source/remote.h"
 #include "agent/trust/files.h"
 #include "platform/clock.h"
 #include "platform/sandbox.h"
-#include "store/inventory.h"
-#include "store/kinds.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,11 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ASK_MS       15000
-#define ANSWER_BYTES (256u * LP_KIB)
-#define SPACE_BYTES  (64ull * LP_MIB) /* less free than this is told */
-#define RIGHTS_ASKED 64               /* kinds of the inventory that are asked about */
-#define CHECKS_JSON  (256u * LP_KIB)
+#define ASK_MS      15000
+#define SPACE_BYTES (64ull * LP_MIB) /* less free than this is told */
+#define CHECKS_JSON (256u * LP_KIB)
 
 static struct config config;
 
@@ -190,95 +187,29 @@ static void check_git(struct findings *f, const struct source_config *source)
 
 /* --- the API server --- */
 
-struct review {
-	struct http *http;
-	const char *server;
-};
-
-/* Whether we may do verb with resource of group, by a SelfSubjectAccessReview. */
-static enum lp_code may(const struct review *review, const char *verb, const char *group,
-			const char *resource, bool *ret, struct err *err)
+/* What limpet may not do, of what it needs. */
+static void not_allowed(void *ctx, const struct right_rule *rule, unsigned right)
 {
-	static const struct http_header headers[] = {{"Content-Type", "application/json"}};
-	LP_AUTO(lp_http_response_free) struct http_response response = {0};
-	LP_AUTO(lp_json_freep) struct json *doc = NULL;
-	LP_AUTO(lp_buf_free) struct buf body = LP_BUF(4 * LP_KIB);
-	char url[LP_URL_MAX + 80];
-
-	snprintf(url, sizeof(url), "%s/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-		 review->server);
-	LP_TRY(lp_buf_printf(&body, err,
-			     "{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":"
-			     "\"SelfSubjectAccessReview\",\"spec\":{\"resourceAttributes\":{"
-			     "\"verb\":\"%s\",\"group\":\"%s\",\"resource\":\"%s\"}}}",
-			     verb, group, resource));
-	struct http_request request = {.method = "POST",
-				       .url = url,
-				       .headers = headers,
-				       .header_count = 1,
-				       .body = LP_SLICE_OF(&body),
-				       .max_response_bytes = ANSWER_BYTES,
-				       .timeout_ms = ASK_MS};
-	LP_TRY(lp_http_perform(review->http, &request, &response, err));
-	if (!lp_http_ok(&response))
-		return lp_err_set(err, LP_CONFIG, "the API server answers %d: %.300s",
-				  response.status, lp_buf_text(&response.body));
-	LP_TRY(lp_json_parse(response.body.data, response.body.len, LP_MIB, &doc, err));
-	*ret = false;
-	lp_json_bool(lp_json_at(lp_json_root(doc), "status", "allowed", NULL), ret);
-	return LP_OK;
-}
-
-/* Each kind that is in the cluster because of us must be ours to change and to delete. */
-static enum lp_code check_inventory_rights(struct findings *f, const struct review *review,
-					   struct err *err)
-{
-	static const char *const verbs[] = {"get", "list", "create", "patch", "delete"};
-	LP_AUTO(lp_db_close) struct db *db = NULL;
-	struct inventory_cursor rows = LP_INVENTORY(config.sources[0].name);
-	struct stored_key last = {0};
-	struct stored_kind kind;
-	unsigned asked = 0;
-
-	if (lp_cli_store(&config, &db, err) != LP_OK) {
-		tell(f, ADVICE, "rights", "bind a role with what the site's manifests need",
-		     "not cluster-admin; nothing is in the store that could be asked about");
-		return LP_OK;
-	}
-	while (asked < RIGHTS_ASKED && lp_inventory_next(db, &rows, err) == LP_OK) {
-		bool same = strcmp(last.kind, rows.at.key.kind) == 0 &&
-			    strcmp(last.group, rows.at.key.group) == 0;
-		last = rows.at.key;
-		if (same || lp_kind_get(db, last.group, last.kind, "", &kind, err) != LP_OK)
-			continue;
-		asked++;
-		for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-			bool allowed = false;
-			LP_TRY(may(review, verbs[i], last.group, kind.resource, &allowed, err));
-			if (!allowed)
-				tell(f, BAD, "rights", "add it to the role of limpet's user",
-				     "%s %s.%s is not allowed", verbs[i], kind.resource,
-				     last.group);
-		}
-	}
-	tell(f, GOOD, "rights", NULL, "asked about %u kinds of the inventory", asked);
-	return LP_OK;
+	tell(ctx, BAD, "rights", "add it to the role of limpet's user; see limpet doctor --rbac",
+	     "%s %s.%s%s%s is not allowed", lp_right_name(right), rule->resource, rule->group,
+	     *rule->name ? " " : "", rule->name);
 }
 
 static enum lp_code ask_api(struct findings *f, struct client *client, struct err *err)
 {
-	struct http *old = NULL;
+	LP_AUTO(lp_rights_free) struct rights rights = {0};
 	bool all = false;
 
-	LP_TRY(lp_copy(client->path, sizeof(client->path), config.cluster.kubeconfig, err));
-	LP_TRY(lp_copy(client->context, sizeof(client->context), config.cluster.context, err));
-	LP_TRY(lp_client_open(client, &old, err));
-	struct review review = {.http = client->http, .server = client->server};
-	LP_TRY(may(&review, "*", "*", "*", &all, err));
+	LP_TRY(lp_rights_connect(&config, client, err));
+	LP_TRY(lp_rights_all(client, &all, err));
 	tell(f, GOOD, "api", NULL, "%s answers %s", client->server, client->user);
-	if (!all)
-		return check_inventory_rights(f, &review, err);
-	tell(f, GOOD, "rights", NULL, "%s may do everything", client->user);
+	if (all) {
+		tell(f, GOOD, "rights", NULL, "%s may do everything", client->user);
+		return LP_OK;
+	}
+	LP_TRY(lp_rights_load(&config, &rights, err));
+	LP_TRY(lp_rights_ask(client, &rights, not_allowed, f, err));
+	tell(f, GOOD, "rights", NULL, "asked about %u kinds of the inventory", rights.kinds);
 	return LP_OK;
 }
 
@@ -314,8 +245,13 @@ static const struct cli_help help = {
 	.about =
 		"Tries what the agent needs on this device: kernel, clock, files, Git server, API\n"
 		"server and rights. Changes nothing. Run it as the service's user.\n\n"
-		"Exit: 0 all is well (or works with less), 1 there are problems, 2 could not look.",
+		"With --rbac it prints a ServiceAccount with the least rights that limpet needs for\n"
+		"what this device holds in the cluster, to be applied by an administrator, and\n"
+		"on stderr what is missing of that for the user of cluster.kubeconfig.\n\n"
+		"Exit: 0 all is well (or works with less), 1 there are problems, or rights are\n"
+		"missing, 2 could not look.",
 	.examples = "  limpet doctor\n"
+		    "  limpet doctor --rbac | kubectl apply -f -\n"
 		    "  sudo -u limpet limpet doctor -o json",
 };
 
@@ -334,7 +270,13 @@ int lp_cmd_doctor(int argc, char **argv)
 {
 	const char *file = NULL;
 	struct findings f = {0};
-	const struct cli_option options[] = {CLI_CONFIG(file), CLI_OUTPUT(f.output), CLI_END};
+	bool rbac = false;
+	const struct cli_option options[] = {
+		CLI_CONFIG(file),
+		CLI_OUTPUT(f.output),
+		{"rbac", 0, NULL, "print the rights that limpet needs", &rbac, NULL, NULL},
+		CLI_END,
+	};
 	LP_AUTO(lp_json_freep) struct json *doc = NULL;
 	struct err err = {0};
 	int exit = 0;
@@ -345,6 +287,8 @@ int lp_cmd_doctor(int argc, char **argv)
 		return CLI_ERROR;
 	if (lp_json_new(CHECKS_JSON, &doc, &err) != LP_OK || lp_http_init(&err) != LP_OK)
 		return lp_cli_fail(&err);
+	if (rbac)
+		return lp_cli_rbac(&config, f.output);
 	f.doc = doc;
 	f.list = lp_json_arr(doc);
 	check_kernel(&f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/control.h"
 
+#include "agent/supervisor/holding.h"
 #include "agent/supervisor/limits.h"
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/status.h"
@@ -98,7 +99,8 @@ static void answer_trust_reset(struct client *client, bool sure)
 		lp_client_finish(client, sure ? 0 : 1, told);
 }
 
-static void answer_status(struct client *client, bool history)
+/* A document about the source: what is its name. */
+static void answer_document(struct client *client, const char *what)
 {
 	struct supervisor *super = client->super;
 	LP_AUTO(lp_json_freep) struct json *doc = NULL;
@@ -107,8 +109,10 @@ static void answer_status(struct client *client, bool history)
 
 	client->closing = true;
 	enum lp_code code = lp_json_new(4 * LP_MIB, &doc, &err);
-	if (code == LP_OK && history)
+	if (code == LP_OK && strcmp(what, "history") == 0)
 		code = lp_history_make(super->db, super->run.config->name, doc, &v, &err);
+	else if (code == LP_OK && strcmp(what, "kinds") == 0)
+		code = lp_holding_make(super->db, super->run.config->name, doc, &v, &err);
 	else if (code == LP_OK)
 		code = lp_status_make(super->db, &super->config, &super->run, doc, &v, &err);
 	if (code != LP_OK) {
@@ -116,7 +120,7 @@ static void answer_status(struct client *client, bool history)
 		return;
 	}
 	struct jval *root = lp_json_obj(doc);
-	lp_json_put(doc, root, history ? "history" : "status", v);
+	lp_json_put(doc, root, what, v);
 	lp_client_say(client, root);
 }
 
@@ -149,8 +153,9 @@ static void command(struct client *client, const struct jval *request)
 	const char *name = lp_json_text(request, "command");
 	struct err err = {0};
 
-	if (strcmp(name, "status") == 0 || strcmp(name, "history") == 0) {
-		answer_status(client, name[0] == 'h');
+	if (strcmp(name, "status") == 0 || strcmp(name, "history") == 0 ||
+	    strcmp(name, "kinds") == 0) {
+		answer_document(client, name);
 		return;
 	}
 	if (strcmp(name, "events") == 0) {
