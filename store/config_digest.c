@@ -49,6 +49,15 @@ enum lp_code lp_config_digest_delete(struct db *db, const char *source,
 	return lp_sql_run(&q, err);
 }
 
+enum lp_code lp_config_digests_forget(struct db *db, const char *source, struct err *err)
+{
+	LP_AUTO(lp_sql_done)
+	struct sql q = lp_sql(db, "DELETE FROM config_digest WHERE source = ?");
+
+	lp_sql_put_text(&q, source);
+	return lp_sql_run(&q, err);
+}
+
 enum lp_code lp_config_key_get(struct db *db, const char *source, uint8_t ret[LP_CONFIG_KEY],
 			       struct err *err)
 {

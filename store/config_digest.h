@@ -29,6 +29,10 @@ LP_CHECKED enum lp_code lp_config_digest_put(struct db *db, const char *source,
 LP_CHECKED enum lp_code lp_config_digest_delete(struct db *db, const char *source,
 						const struct stored_key *key, struct err *err);
 
+/* Removes all of a source. LP_CORRUPT, LP_TRANSIENT as all of the store. */
+LP_CHECKED enum lp_code lp_config_digests_forget(struct db *db, const char *source,
+						 struct err *err);
+
 /* LP_NOT_FOUND. */
 LP_CHECKED enum lp_code lp_config_key_get(struct db *db, const char *source,
 					  uint8_t ret[LP_CONFIG_KEY], struct err *err);

@@ -93,13 +93,25 @@ static void next_carried(struct source_run *run)
 		lp_applying_store_failed(run, "store what workloads carry", &err);
 }
 
+/* What another agent has written since is in the cluster alone. */
+static enum lp_code forget_stale(struct source_run *run, struct err *err)
+{
+	if (run->config_stale)
+		LP_TRY(lp_config_digests_forget(run->super->db, run->config->name, err));
+	run->config_stale = false;
+	return LP_OK;
+}
+
 static void prepare_config(struct source_run *run)
 {
 	bool used = false;
 	struct err err = {0};
+	enum lp_code code = forget_stale(run, &err);
 
-	if (lp_config_is_used(run->super->db, run->applying->ledger.revision.id, &used, &err) !=
-	    LP_OK)
+	if (code == LP_OK)
+		code = lp_config_is_used(run->super->db, run->applying->ledger.revision.id, &used,
+					 &err);
+	if (code != LP_OK)
 		lp_applying_store_failed(run, "read the revision", &err);
 	else if (used && !run->keyed)
 		ask_key(run);

@@ -64,8 +64,9 @@ struct source_run {
 	struct fetched fetched; /* the last answer */
 
 	enum floor_standing floor;
-	bool looked; /* the cluster's copy of the floor was seen since the start */
-	bool keyed;  /* and that of the config digests' key */
+	bool looked;       /* the cluster's copy of the floor was seen since the start */
+	bool keyed;        /* and that of the config digests' key */
+	bool config_stale; /* another agent has applied: what workloads carry is asked anew */
 
 	struct link render;
 	struct judging *judging; /* judging.c's own; NULL unless it works */

@@ -3,6 +3,7 @@
 revision's ConfigMaps and Secrets changes."""
 
 import base64
+import copy
 import json
 import secrets
 import shutil
@@ -11,7 +12,8 @@ import sqlite3
 import pytest
 
 from support.clusterrole import ClusterRole, key_of
-from support.told import is_applied
+from support.limpet import Limpet
+from support.told import is_applied, source
 from support.waiting import wait_until
 
 DIGEST = "limpet.dev/config-digest"
@@ -263,6 +265,43 @@ def test_pods_wait_for_a_configmap_that_is_refused(shop):
     api.delete("ConfigMap", "m", shop.site.namespace)
     shop.site.limpet.ok("sync")
     assert rolled(first, shop.till())
+
+
+def test_who_takes_over_asks_what_the_other_has_done(site_on_own_cluster):
+    """What it knew from before it stood by is old: by that it would restart the pods."""
+    site = site_on_own_cluster
+    shop = Shop(site)
+    first, second = site.limpet, another_device(site)
+    try:
+        shop.adopt()
+        commit = shop.publish()
+        first.start()
+        first.wait_status(lambda s: is_applied(s, commit), "it to be applied")
+        second.start()
+        second.wait_status(lambda s: source(s)["state"] == "standby", "it to stand by")
+        first.stop()
+        second.wait_status(lambda s: is_applied(s, commit), "the second to apply it", 40)
+        first.start()
+        first.wait_status(lambda s: source(s)["state"] == "standby", "the first to stand by")
+        for used in ("2", "1"):
+            commit = shop.publish(used=used)
+            second.wait_status(lambda s: is_applied(s, commit), "it to be applied")
+        before = shop.till()
+        assert before[1] and not before[2]
+
+        second.stop()
+        first.wait_status(lambda s: is_applied(s, commit), "the first to apply it", 40)
+        assert not rolled(before, shop.till())
+    finally:
+        second.close()
+
+
+def another_device(site):
+    """A second device of the same site: its own state folder, so its own identity."""
+    folder = site.folder / "second"
+    config = copy.deepcopy(site.limpet.config)
+    config.update(stateDir=str(folder / "state"), socket=str(folder / "limpet.sock"))
+    return Limpet(folder, config)
 
 
 def secret_of(shop):

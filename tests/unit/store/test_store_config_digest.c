@@ -23,6 +23,19 @@ static void a_digest_is_kept_by_source_and_key(void)
 	CHECK_CODE(lp_config_digest_get(db, "site", &till, &got, &err), LP_NOT_FOUND, "");
 }
 
+static void all_of_a_source_are_forgotten_and_no_other(void)
+{
+	const struct config_digest put = {{1}, {2}};
+	struct config_digest got;
+
+	start();
+	CHECK_OK(lp_config_digest_put(db, "site", &till, &put, &err));
+	CHECK_OK(lp_config_digest_put(db, "else", &till, &put, &err));
+	CHECK_OK(lp_config_digests_forget(db, "site", &err));
+	CHECK_CODE(lp_config_digest_get(db, "site", &till, &got, &err), LP_NOT_FOUND, "");
+	CHECK_OK(lp_config_digest_get(db, "else", &till, &got, &err));
+}
+
 static void an_equal_digest_is_not_written(void)
 {
 	const struct config_digest put = {{1}, {2}}, new = {{1}, {3}};
@@ -134,6 +147,7 @@ static void what_is_not_known_yet_is_found(void)
 int main(void)
 {
 	TEST(a_digest_is_kept_by_source_and_key);
+	TEST(all_of_a_source_are_forgotten_and_no_other);
 	TEST(an_equal_digest_is_not_written);
 	TEST(another_key_makes_what_was_made_with_the_old_one_unknown);
 	TEST(a_revision_keeps_what_its_objects_use);
