@@ -17,10 +17,11 @@
 #define MANY_S         30
 #define MANY_RENEW_MS  10000
 
-#define LOOK_MS    10000   /* who stands by looks so often whether it was given back */
-#define AGAIN_MS   3000    /* after an answer that did not come, with several servers */
-#define COUNT_MS   3600000 /* so often the server nodes are counted */
-#define RELEASE_MS 2000    /* of a stop that the API server may cost */
+#define LOOK_MIN_MS 100
+#define LOOK_MS     10000   /* who stands by looks so often whether it was given back */
+#define AGAIN_MS    3000    /* after an answer that did not come, with several servers */
+#define COUNT_MS    3600000 /* so often the server nodes are counted */
+#define RELEASE_MS  2000    /* of a stop that the API server may cost */
 
 static void due(void *ctx);
 
@@ -194,8 +195,10 @@ static void standby(struct source_run *run, const struct event *event)
 	enter(run, LEADING_STANDBY, had ? "lease-lost" : "lease-standby");
 	if (ends_ms(l) - lp_boot_ms() < look_ms)
 		look_ms = ends_ms(l) - lp_boot_ms();
-	wake_in(run, look_ms > 0 ? look_ms : 0);
+	wake_in(run, look_ms > LOOK_MIN_MS ? look_ms : LOOK_MIN_MS);
 	lp_applying_standby(run);
+	if (had && !run->applying) /* what else may be under way ends with the role */
+		lp_cluster_end(run->super);
 }
 
 /* The API server, or the role, is away, or will not have it. */
@@ -207,8 +210,11 @@ static void no_answer(struct source_run *run, const struct event *event)
 	if (event->kind == EVENT_FAILED)
 		lp_log(LOG_LEVEL_WARN, "lease-failed", "source", run->config->name, "error",
 		       event->message, NULL);
-	if (l->state == LEADING_STANDBY)
+	if (l->state == LEADING_STANDBY) {
+		/* the holder may not have reached it either: its time begins anew */
+		l->seen_ms = lp_boot_ms();
 		wait_ms = LOOK_MS;
+	}
 	if (l->state != LEADING_NOT)
 		wake_in(run, wait_ms > event->retry_after_ms ? wait_ms : event->retry_after_ms);
 	if (lp_applying_waits(run))

@@ -4,6 +4,7 @@ stands by, and takes over when the first is gone."""
 
 import copy
 import secrets
+import time
 
 import pytest
 
@@ -178,6 +179,23 @@ def test_who_was_cut_off_stops_writing_once_it_sees_the_new_holder(pair, servers
 
     pair.limpet.wait_log("event=lease-lost", 15)
     assert source(pair.limpet.status())["state"] == "standby"
+
+
+def test_an_api_server_that_was_away_for_longer_than_the_lease_changes_no_leader(pair, servers):
+    start_first(pair)
+    start_second(pair)
+    pair.cluster.stop_apiserver()
+    time.sleep(40)
+    # The second may be the first to look again, and must not take what nobody could renew.
+    pair.limpet.daemon.freeze()
+    pair.cluster.start_apiserver()
+    time.sleep(12)
+    pair.limpet.daemon.thaw()
+
+    always(lambda: source(pair.second.status())["state"] == "standby", "it stands by", 20, 1)
+
+    assert source(pair.limpet.status())["lease"]["state"] == "held"
+    assert "event=lease-lost" not in pair.limpet.log()
 
 
 def test_one_command_without_a_daemon_takes_it_and_gives_it_back(pair):
