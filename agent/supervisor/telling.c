@@ -68,6 +68,7 @@ void lp_telling_close(struct supervisor *super)
 
 	if (!telling)
 		return;
+	lp_loop_timer_cancel(super->loop, &telling->hour);
 	if (super->db && flush(telling, &err) != LP_OK)
 		lp_log(LOG_LEVEL_ERROR, "store-failed", "doing", "write what happened again",
 		       "error", err.msg, NULL);

@@ -5,6 +5,7 @@
  */
 #include "agent/supervisor/cluster.h"
 #include "agent/supervisor/limits.h"
+#include "agent/supervisor/telling.h"
 #include "store/config_digest.h"
 #include "tests/unit/store/fixture.h"
 
@@ -251,6 +252,7 @@ static void start_with(unsigned count)
 
 	if (run)
 		lp_applying_end(run);
+	lp_telling_close(&super);
 	lp_loop_free(&super.loop);
 	start();
 	ahead_s = 0;
@@ -609,6 +611,7 @@ int main(int argc, char **argv)
 	TEST(large_objects_one_behind_the_other_are_sent_as_the_role_takes_them);
 	TEST(a_step_that_is_due_and_has_no_room_wakes_nobody_up);
 	lp_applying_end(run);
+	lp_telling_close(&super);
 	lp_loop_free(&super.loop);
 	lp_buf_free(&run->problems);
 	remove_folder();

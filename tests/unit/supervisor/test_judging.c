@@ -4,6 +4,7 @@
  * is started again as its roles. The API server is away in all of this.
  */
 #include "agent/supervisor/cluster.h"
+#include "agent/supervisor/telling.h"
 #include "tests/unit/store/fixture.h"
 
 #define PART "LIMPET_TEST_PART"
@@ -85,6 +86,7 @@ static void start_empty_device(void)
 
 	if (run)
 		lp_applying_end(run);
+	lp_telling_close(&super);
 	lp_loop_free(&super.loop);
 	start();
 	super = (struct supervisor){.db = db, .lock_fd = -1, .notify.fd = -1};
@@ -203,6 +205,7 @@ int main(int argc, char **argv)
 	TEST(what_a_server_held_back_is_judged_again);
 	TEST(nothing_is_judged_while_it_is_not_known_what_was_accepted);
 	lp_applying_end(run);
+	lp_telling_close(&super);
 	lp_loop_free(&super.loop);
 	lp_buf_free(&run->problems);
 	remove_folder();
