@@ -116,6 +116,7 @@ static void judge_tip(uint8_t number, const char *role)
 {
 	setenv(PART, role, 1);
 	run->outcome = (struct ending){0};
+	run->leading.releasing = false; /* the sync before this one has ended with that */
 	run->fetched = (struct fetched){.tip = {{number}}};
 	run->state = CYCLE_JUDGING;
 	lp_judging_start(run);
