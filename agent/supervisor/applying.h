@@ -2,12 +2,12 @@
 #ifndef LIMPET_AGENT_SUPERVISOR_APPLYING_H
 #define LIMPET_AGENT_SUPERVISOR_APPLYING_H
 /*
- * One apply from the inside, for the three files that drive the cluster role:
+ * One apply from the inside, for the files that drive the cluster role:
  *
  *	applying.c	begins and ends it, and hands its events on
- *	reaching.c	until there is a plan: LEASE, CONNECT, LOOK, RECOVER, CONFIG_KEY,
- *CONFIG_LOOK planning.c	the plan: lp_plan_next says what to send, each event goes to the
- *store
+ *	reaching.c	until there is a plan: LEASE, CONNECT, LOOK, RECOVER
+ *	preparing.c	what config digests need: CONFIG_KEY, CONFIG_LOOK
+ *	planning.c	the plan: lp_plan_next says what to send, each event goes to the store
  */
 #include "agent/supervisor/cluster.h"
 #include "agent/supervisor/ledger.h"
@@ -15,6 +15,13 @@
 
 #define LP_AWAY_MS    20000  /* so long a plan waits for the API server before it is put off */
 #define LP_SILENCE_MS 180000 /* a role with steps that says nothing for so long hangs */
+
+/* Of the steps before a plan; ids of the plan grow from 1. */
+#define LP_CONNECT_ID (1ull << 62)
+#define LP_RECOVER_ID (LP_CONNECT_ID + 1)
+#define LP_LOOK_ID    (LP_CONNECT_ID + 2)
+#define LP_KEY_ID     (LP_CONNECT_ID + 3)
+#define LP_CARRIED_ID (LP_CONNECT_ID + 4)
 
 enum part {
 	PART_LEASE,
@@ -28,7 +35,7 @@ enum part {
 
 struct applying {
 	enum part part;
-	bool asked;       /* a step of reaching.c is under way */
+	bool asked;       /* a step before the plan is under way */
 	bool learning;    /* end before RECOVER */
 	int64_t since_ms; /* CLOCK_BOOTTIME; the API server has been away since, 0: it is not */
 	char away[LP_ERR_MAX];
@@ -66,14 +73,26 @@ enum lp_code lp_applying_not_asked(const struct event *event, struct err *err);
 
 /* --- reaching.c: ends with LEARNED, AWAY, APPLIED, or in a plan --- */
 void lp_reaching_start(struct source_run *run);
-/* The lease is ours, or event (RETRY, FAILED) says why that is not known. */
+/* The lease is ours. */
 void lp_reaching_led(struct source_run *run);
-void lp_reaching_not_led(struct source_run *run, const struct event *event);
 /* Its timer. */
 void lp_reaching_wake(struct source_run *run);
 /* LP_REJECTED: it is not of what was asked. */
 LP_CHECKED enum lp_code lp_reaching_event(struct source_run *run, const struct event *event,
 					  struct err *err);
+
+/* Sends a step with an id of above; the API server's being away ends the apply. */
+void lp_reaching_send(struct source_run *run, struct step *step);
+/* Event (RETRY, FAILED) says why the step did not end well: it is sent again by the timer, for as
+ * long as there is patience. */
+void lp_reaching_put_off(struct source_run *run, const struct event *event);
+
+/* --- preparing.c: ends with AWAY or in a plan --- */
+void lp_preparing_start(struct source_run *run);
+/* Sends the step under way again. */
+void lp_preparing_again(struct source_run *run);
+/* What that step ended with. */
+void lp_preparing_event(struct source_run *run, const struct event *event);
 
 /* --- planning.c: ends with APPLIED or AWAY --- */
 void lp_planning_start(struct source_run *run);

@@ -218,7 +218,7 @@ static void no_answer(struct source_run *run, const struct event *event)
 	if (l->state != LEADING_NOT)
 		wake_in(run, wait_ms > event->retry_after_ms ? wait_ms : event->retry_after_ms);
 	if (lp_applying_waits(run))
-		lp_reaching_not_led(run, event);
+		lp_reaching_put_off(run, event);
 	else if (l->state == LEADING_HELD && !lp_leading_holds(run))
 		lp_applying_unled(run, event->message);
 }

@@ -6,19 +6,13 @@
  *	CONNECT: the API server answers, its kinds are known
  *	LOOK: once a start: what the cluster knows of the trust floor; learning ends here
  *	RECOVER: only without an inventory: what carries our label goes into it
- *	CONFIG_KEY: once a start, and only if a workload uses a ConfigMap: see config_digest.h
- *	CONFIG_LOOK: of each workload that the store knows nothing of: the digests that it carries
+ *
+ * What is left then, and only the config digests need, is for preparing.c.
  */
 #include "agent/supervisor/applying.h"
 #include "agent/supervisor/limits.h"
 #include "platform/clock.h"
-#include "store/config_digest.h"
 
-#define CONNECT_ID       (1ull << 62) /* ids of the plan grow from 1 */
-#define RECOVER_ID       (CONNECT_ID + 1)
-#define LOOK_ID          (CONNECT_ID + 2)
-#define KEY_ID           (CONNECT_ID + 3)
-#define CARRIED_ID       (CONNECT_ID + 4)
 #define LEARN_AWAY_MS    3000   /* rendering can go on without */
 #define ASK_AWAY_MS      600000 /* nothing can be judged without: k3s may be starting, too */
 #define CONNECT_AGAIN_MS 1000
@@ -31,7 +25,7 @@ static enum lp_code send(struct source_run *run, struct step *step, struct err *
 	return lp_cluster_step(run->super, step, err);
 }
 
-static void send_step(struct source_run *run, struct step *step)
+void lp_reaching_send(struct source_run *run, struct step *step)
 {
 	struct err err = {0};
 
@@ -42,129 +36,8 @@ static void send_step(struct source_run *run, struct step *step)
 
 static void send_or_give_up(struct source_run *run, enum step_kind kind, uint64_t id)
 {
-	send_step(run, &(struct step){.id = id, .kind = kind});
+	lp_reaching_send(run, &(struct step){.id = id, .kind = kind});
 }
-
-/* --- config digests: the last before the plan --- */
-
-static void ask_key(struct source_run *run)
-{
-	uint8_t key[LP_CONFIG_KEY];
-	struct err err = {0};
-	enum lp_code code = lp_config_key_get(run->super->db, run->config->name, key, &err);
-
-	run->applying->part = PART_KEY;
-	if (code == LP_NOT_FOUND)
-		lp_random(key, sizeof(key));
-	if (code == LP_OK || code == LP_NOT_FOUND)
-		send_step(run, &(struct step){.id = KEY_ID,
-					      .kind = STEP_CONFIG_KEY,
-					      .body = {key, sizeof(key)}});
-	else
-		lp_applying_store_failed(run, "read the key of config digests", &err);
-}
-
-static void ask_carried(struct source_run *run)
-{
-	struct step step = {.id = CARRIED_ID, .kind = STEP_CONFIG_LOOK};
-
-	run->applying->part = PART_CARRIED;
-	lp_key_from_store(&run->applying->carried, &step.key);
-	send_step(run, &step);
-}
-
-/* The next workload that nothing is known of; the plan when there is none. */
-static void next_carried(struct source_run *run)
-{
-	struct applying *a = run->applying;
-	struct err err = {0};
-	enum lp_code code =
-		lp_config_unknown(run->super->db, a->ledger.revision.id, &a->carried, &err);
-
-	if (code == LP_OK) {
-		ask_carried(run);
-		return;
-	}
-	if (code == LP_NOT_FOUND)
-		code = lp_ledger_flush(&a->ledger, &err);
-	if (code == LP_OK)
-		lp_planning_start(run);
-	else
-		lp_applying_store_failed(run, "store what workloads carry", &err);
-}
-
-/* What another agent has written since is in the cluster alone. */
-static enum lp_code forget_stale(struct source_run *run, struct err *err)
-{
-	if (run->config_stale)
-		LP_TRY(lp_config_digests_forget(run->super->db, run->config->name, err));
-	run->config_stale = false;
-	return LP_OK;
-}
-
-static void prepare_config(struct source_run *run)
-{
-	bool used = false;
-	struct err err = {0};
-	enum lp_code code = forget_stale(run, &err);
-
-	if (code == LP_OK)
-		code = lp_config_is_used(run->super->db, run->applying->ledger.revision.id, &used,
-					 &err);
-	if (code != LP_OK)
-		lp_applying_store_failed(run, "read the revision", &err);
-	else if (used && !run->keyed)
-		ask_key(run);
-	else if (used)
-		next_carried(run);
-	else
-		lp_planning_start(run);
-}
-
-/* Without a key nothing restarts; without what a workload carries, that one. */
-static void tell_unable(struct source_run *run, const char *event, const char *object,
-			const char *why)
-{
-	lp_log(LOG_LEVEL_WARN, event, "source", run->config->name, "object", object, "error", why,
-	       "next", "pods are not restarted when their ConfigMaps and Secrets change", NULL);
-}
-
-static void take_key(struct source_run *run, const struct event *event)
-{
-	struct err err = {0};
-
-	if (event->kind == EVENT_FAILED) {
-		tell_unable(run, "config-key-failed", NULL, event->message);
-	} else if (lp_config_key_put(run->super->db, run->config->name, event->config, &err) ==
-		   LP_OK) {
-		run->keyed = true;
-	} else {
-		lp_applying_store_failed(run, "store the key of config digests", &err);
-		return;
-	}
-	next_carried(run);
-}
-
-static void take_carried(struct source_run *run, const struct event *event)
-{
-	struct applying *a = run->applying;
-	char text[LP_KEY_TEXT];
-	struct object_key key;
-	struct err err = {0};
-
-	lp_key_from_store(&a->carried, &key);
-	if (event->kind == EVENT_FAILED) {
-		tell_unable(run, "config-look-failed", lp_object_key_text(&key, text),
-			    event->message);
-	} else if (lp_ledger_config(&a->ledger, &key, event->outcome != OUTCOME_GONE, event->config,
-				    &err) != LP_OK) {
-		lp_applying_store_failed(run, "store what a workload carries", &err);
-		return;
-	}
-	next_carried(run);
-}
-
-/* --- the inventory --- */
 
 static void start_recovery(struct source_run *run)
 {
@@ -174,7 +47,7 @@ static void start_recovery(struct source_run *run)
 	a->part = PART_RECOVER;
 	a->recover_again = false;
 	a->found = 0;
-	send_or_give_up(run, STEP_RECOVER, RECOVER_ID);
+	send_or_give_up(run, STEP_RECOVER, LP_RECOVER_ID);
 }
 
 /* An older revision than what was accepted here before is in the store: it is not applied. */
@@ -205,14 +78,14 @@ static void go_on(struct source_run *run)
 		/* A first start, or an inventory that was lost: the labels are the truth. */
 		start_recovery(run);
 	} else {
-		prepare_config(run);
+		lp_preparing_start(run);
 	}
 }
 
 static void start_look(struct source_run *run)
 {
 	run->applying->part = PART_LOOK;
-	send_or_give_up(run, STEP_LOOK, LOOK_ID);
+	send_or_give_up(run, STEP_LOOK, LP_LOOK_ID);
 }
 
 static void connected(struct source_run *run)
@@ -292,21 +165,21 @@ static void recovered(struct source_run *run)
 	if (lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
 		lp_applying_store_failed(run, "store the inventory", &err);
 	else
-		prepare_config(run);
+		lp_preparing_start(run);
 }
 
 static void connect_to(struct source_run *run)
 {
 	run->applying->part = PART_CONNECT;
-	send_or_give_up(run, STEP_CONNECT, CONNECT_ID);
+	send_or_give_up(run, STEP_CONNECT, LP_CONNECT_ID);
 }
 
 void lp_reaching_wake(struct source_run *run)
 {
 	static void (*const again[])(struct source_run * run) = {
-		[PART_LEASE] = lp_leading_ask, [PART_CONNECT] = connect_to,
-		[PART_LOOK] = start_look,      [PART_RECOVER] = start_recovery,
-		[PART_KEY] = ask_key,          [PART_CARRIED] = ask_carried,
+		[PART_LEASE] = lp_leading_ask,   [PART_CONNECT] = connect_to,
+		[PART_LOOK] = start_look,        [PART_RECOVER] = start_recovery,
+		[PART_KEY] = lp_preparing_again, [PART_CARRIED] = lp_preparing_again,
 	};
 
 	again[run->applying->part](run);
@@ -332,10 +205,8 @@ static void take_end(struct source_run *run, const struct event *event)
 	run->applying->asked = false;
 	if (part == PART_LOOK)
 		looked(run, event);
-	else if (part == PART_KEY && event->kind != EVENT_RETRY)
-		take_key(run, event);
-	else if (part == PART_CARRIED && event->kind != EVENT_RETRY)
-		take_carried(run, event);
+	else if (part == PART_KEY || part == PART_CARRIED)
+		lp_preparing_event(run, event);
 	else if (event->kind != EVENT_DONE)
 		not_connected(run, event);
 	else if (part == PART_CONNECT)
@@ -347,11 +218,11 @@ static void take_end(struct source_run *run, const struct event *event)
 /* The step that a part has under way; that of LEASE is another file's. */
 static uint64_t asked_id(const struct applying *a)
 {
-	static const uint64_t ids[] = {[PART_CONNECT] = CONNECT_ID,
-				       [PART_LOOK] = LOOK_ID,
-				       [PART_RECOVER] = RECOVER_ID,
-				       [PART_KEY] = KEY_ID,
-				       [PART_CARRIED] = CARRIED_ID};
+	static const uint64_t ids[] = {[PART_CONNECT] = LP_CONNECT_ID,
+				       [PART_LOOK] = LP_LOOK_ID,
+				       [PART_RECOVER] = LP_RECOVER_ID,
+				       [PART_KEY] = LP_KEY_ID,
+				       [PART_CARRIED] = LP_CARRIED_ID};
 
 	return ids[a->part];
 }
@@ -379,7 +250,7 @@ void lp_reaching_led(struct source_run *run)
 	connect_to(run);
 }
 
-void lp_reaching_not_led(struct source_run *run, const struct event *event)
+void lp_reaching_put_off(struct source_run *run, const struct event *event)
 {
 	not_connected(run, event);
 }
