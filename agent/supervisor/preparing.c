@@ -97,7 +97,7 @@ static void take_key(struct source_run *run, const struct event *event)
 {
 	struct err err = {0};
 
-	if (event->kind == EVENT_FAILED) {
+	if (event->kind != EVENT_DONE) {
 		tell_unable(run, "config-key-failed", NULL, event->message);
 	} else if (lp_config_key_put(run->super->db, run->config->name, event->config, &err) ==
 		   LP_OK) {
@@ -117,7 +117,7 @@ static void take_carried(struct source_run *run, const struct event *event)
 	struct err err = {0};
 
 	lp_key_from_store(&a->carried, &key);
-	if (event->kind == EVENT_FAILED) {
+	if (event->kind != EVENT_DONE) {
 		tell_unable(run, "config-look-failed", lp_object_key_text(&key, text),
 			    event->message);
 	} else if (lp_ledger_config(&a->ledger, &key, event->outcome != OUTCOME_GONE, event->config,
@@ -128,9 +128,19 @@ static void take_carried(struct source_run *run, const struct event *event)
 	next_carried(run);
 }
 
+/*
+ * Whether nothing else would be answered either. A webhook that guards Secrets and is down must not
+ * keep the revision out that brings it.
+ */
+static bool is_away(const struct event *event)
+{
+	return event->status == 0 || event->status == 401 || event->status == 429 ||
+	       event->status == 503;
+}
+
 void lp_preparing_event(struct source_run *run, const struct event *event)
 {
-	if (event->kind == EVENT_RETRY)
+	if (event->kind == EVENT_RETRY && is_away(event))
 		lp_reaching_put_off(run, event);
 	else if (run->applying->part == PART_KEY)
 		take_key(run, event);
