@@ -4,6 +4,7 @@ stands by, and takes over when the first is gone."""
 
 import copy
 import secrets
+import shlex
 import time
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from support.clusterrole import ClusterRole
 from support.fakeclock import FakeClock
 from support.limits import limit
-from support.limpet import Limpet
+from support.limpet import Limpet, binary
 from support.sitefiles import small_site
 from support.told import is_applied, source, wait_applied, wait_idle
 from support.waiting import always, wait_until
@@ -196,6 +197,21 @@ def test_an_api_server_that_was_away_for_longer_than_the_lease_changes_no_leader
 
     assert source(pair.limpet.status())["lease"]["state"] == "held"
     assert "event=lease-lost" not in pair.limpet.log()
+
+
+@pytest.mark.parametrize("content", ["", "uninitialized\n"])
+def test_a_machine_without_an_id_makes_one_and_keeps_it(pair, monkeypatch, content):
+    none = pair.folder / "no-id"
+    none.write_text(content)
+    monkeypatch.setenv("LIMPET_BIN", shlex.join([
+        "unshare", "--mount", "sh", "-c", f'mount --bind {none} /etc/machine-id && exec "$@"', "-", *binary()]))
+    start_first(pair)
+    us = holder(pair.limpet)
+    assert (pair.limpet.state_dir / "machine-id").stat().st_mode & 0o777 == 0o600
+    pair.limpet.kill()
+    pair.limpet.start()
+    holds(pair.limpet, 5)
+    assert holder(pair.limpet) == us == lease(pair)["spec"]["holderIdentity"]
 
 
 def test_one_command_without_a_daemon_takes_it_and_gives_it_back(pair):
