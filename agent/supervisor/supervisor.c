@@ -306,6 +306,13 @@ static bool can_swap(const struct config *old, const struct config *next)
 	       strcmp(old->sources[0].name, next->sources[0].name) == 0;
 }
 
+/* Whether the lease that we may hold is still the one that is meant. */
+static bool same_cluster(const struct cluster_config *a, const struct cluster_config *b)
+{
+	return strcmp(a->kubeconfig, b->kubeconfig) == 0 && strcmp(a->context, b->context) == 0 &&
+	       strcmp(a->ns, b->ns) == 0;
+}
+
 static void swap_config(struct supervisor *super, const struct config *next)
 {
 	struct source_run *run = &super->run;
@@ -314,7 +321,8 @@ static void swap_config(struct supervisor *super, const struct config *next)
 	lp_fetching_end(run);
 	lp_judging_end(run);
 	lp_applying_end(run);
-	lp_leading_forget(run);
+	if (!same_cluster(&super->config.cluster, &next->cluster))
+		lp_leading_forget(run);
 	super->config = *next;
 	lp_log_setup(next->log, "");
 	run->phase_ms = lp_schedule_phase(run->config->url, next->site, run->config->poll_ms);

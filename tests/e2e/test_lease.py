@@ -5,6 +5,7 @@ stands by, and takes over when the first is gone."""
 import copy
 import secrets
 import shlex
+import signal
 import time
 
 import pytest
@@ -212,6 +213,21 @@ def test_a_machine_without_an_id_makes_one_and_keeps_it(pair, monkeypatch, conte
     pair.limpet.start()
     holds(pair.limpet, 5)
     assert holder(pair.limpet) == us == lease(pair)["spec"]["holderIdentity"]
+
+
+def test_a_reload_keeps_the_lease_unless_another_is_meant(pair):
+    start_first(pair)
+    pair.limpet.daemon.signal(signal.SIGHUP)
+    pair.limpet.wait_log("event=reloaded")
+    wait_idle(pair)
+    assert pair.limpet.log().count("event=lease-held") == 1
+
+    pair.limpet.config["cluster"]["namespace"] = f"{pair.prefix}-other"
+    pair.limpet.write_config()
+    pair.limpet.daemon.signal(signal.SIGHUP)
+    wait_until(lambda: pair.limpet.log().count("event=lease-held") == 2, "the other lease", 15)
+    live = pair.cluster.api.get("Lease", "limpet-site", f"{pair.prefix}-other")
+    assert live["spec"]["holderIdentity"] == holder(pair.limpet)
 
 
 def test_one_command_without_a_daemon_takes_it_and_gives_it_back(pair):
