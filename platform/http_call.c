@@ -49,13 +49,15 @@ static size_t ended_by_callback(struct http_call *call)
 
 static void head_complete(struct http_call *call)
 {
-	long status = 0;
+	long status = 0, connects = 0;
 	curl_off_t retry_after_s = 0;
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200 || call->head_done)
 		return; /* 1xx, or the blank line after trailers */
 	call->head_done = true;
 	call->response.status = (int)status;
+	curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
+	call->response.new_connection = connects > 0;
 	curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
 	if (retry_after_s > 0)
 		call->response.retry_after_ms = retry_after_s * 1000;

@@ -189,11 +189,11 @@ enum lp_code lp_rights_load(const struct config *config, struct rights *ret, str
 
 enum lp_code lp_rights_connect(const struct config *config, struct client *client, struct err *err)
 {
-	struct http *old = NULL;
+	struct http *old[2] = {NULL};
 
 	LP_TRY(lp_copy(client->path, sizeof(client->path), config->cluster.kubeconfig, err));
 	LP_TRY(lp_copy(client->context, sizeof(client->context), config->cluster.context, err));
-	return lp_client_open(client, &old, err);
+	return lp_client_open(client, old, err);
 }
 
 /* Whether we may, by a SelfSubjectAccessReview; ns "": everywhere. */

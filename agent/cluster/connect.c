@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STEP_CONNECT, and the questions of discovery for every step that meets an unknown kind. */
 #include "agent/cluster/job.h"
+#include "agent/cluster/watches.h"
 #include "platform/clock.h"
 
 #include <string.h>
@@ -39,6 +40,7 @@ static void complete(struct job *job)
 	cluster->discovering = NULL;
 	cluster->discovered_ms = lp_boot_ms();
 	lp_buf_free(&job->answer);
+	lp_watches_discovered(cluster);
 	job->after_discovery(job);
 }
 

@@ -2,6 +2,7 @@
 #include "agent/cluster/job.h"
 
 #include "agent/cluster/skim.h"
+#include "agent/cluster/watches.h"
 #include "platform/clock.h"
 #include "platform/log.h"
 
@@ -206,16 +207,11 @@ static void send_request(struct job *job)
 		lp_job_error(job, &err);
 }
 
-/*
- * Reads the kubeconfig again and connects anew. What was under way on the old connection is
- * sent again on the new one: every request here may be sent twice. False when it cannot be
- * read; the old connection is then still in use.
- */
-static bool reopen(struct cluster *cluster, struct err *err)
+bool lp_cluster_reopen(struct cluster *cluster, struct err *err)
 {
-	struct http *old = NULL;
+	struct http *old[2] = {NULL};
 
-	if (lp_client_open(&cluster->client, &old, err) != LP_OK)
+	if (lp_client_open(&cluster->client, old, err) != LP_OK)
 		return false;
 	if (cluster->client.opened > 1)
 		lp_log(LOG_LEVEL_INFO, "kubeconfig-read-again", "file", cluster->client.path,
@@ -227,7 +223,9 @@ static bool reopen(struct cluster *cluster, struct err *err)
 		lp_http_cancel(&job->call);
 		send_request(job);
 	}
-	lp_http_close(&old);
+	lp_watches_anew(cluster);
+	lp_http_close(&old[0]);
+	lp_http_close(&old[1]);
 	return true;
 }
 
@@ -243,8 +241,8 @@ void lp_job_again(struct job *job)
 	struct cluster *cluster = job->cluster;
 	struct err err = {0};
 
-	if ((!cluster->client.http || lp_client_aged(&cluster->client)) && !reopen(cluster, &err) &&
-	    !cluster->client.http) {
+	if ((!cluster->client.http || lp_client_aged(&cluster->client)) &&
+	    !lp_cluster_reopen(cluster, &err) && !cluster->client.http) {
 		cannot_open(job, &err);
 		return;
 	}
@@ -283,7 +281,7 @@ static bool try_again_anew(struct job *job)
 		if (job->reloaded || !lp_client_changed(&cluster->client))
 			return false;
 		job->reloaded = true;
-		if (!reopen(cluster, &err)) {
+		if (!lp_cluster_reopen(cluster, &err)) {
 			cannot_open(job, &err);
 			return true;
 		}
@@ -333,7 +331,7 @@ static void look_at_files(struct job *job)
 
 	if ((job->new_connection || job->result.code != LP_OK) &&
 	    job->opened == cluster->client.opened && lp_client_changed(&cluster->client) &&
-	    !reopen(cluster, &err))
+	    !lp_cluster_reopen(cluster, &err))
 		lp_log(LOG_LEVEL_WARN, "kubeconfig-unusable", "error", err.msg, NULL);
 }
 

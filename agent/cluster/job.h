@@ -22,8 +22,9 @@
 #define LP_JOB_URL_BYTES (LP_URL_MAX + LP_CONTINUE_BYTES + 2048u)
 
 struct job;
+struct watches;
 
-/* What all jobs share. */
+/* What all jobs and watches share. */
 struct cluster {
 	struct cluster_setup setup;
 	struct channel *channel; /* borrowed */
@@ -43,6 +44,8 @@ struct cluster {
 	bool set_used;       /* that one was done: the next STEP_KINDS begins another */
 	uint8_t parent_says[LP_SHA256_BYTES]; /* what the last parent in the cluster was written as
 					       */
+
+	struct watches *watches; /* watch.c's own; NULL: nothing was ordered */
 
 	char newest[LP_RESOURCE_VERSION_MAX]; /* of all answers: nothing later was seen */
 	unsigned failures;                    /* answers in a row that did not come */
@@ -132,6 +135,13 @@ void lp_jobs_move(struct cluster *cluster);
 
 /* When the next job wants to be called; INT64_MAX: none. CLOCK_BOOTTIME. */
 int64_t lp_jobs_wake_ms(const struct cluster *cluster);
+
+/*
+ * Reads the kubeconfig again and connects anew. What was under way on the old connections is
+ * sent again on the new ones: every request here may be sent twice. False when it cannot be
+ * read; the old connections are then still in use.
+ */
+bool lp_cluster_reopen(struct cluster *cluster, struct err *err);
 
 /* Makes room for setup.concurrency jobs; LP_INTERNAL. lp_jobs_free ends what is under way. */
 LP_CHECKED enum lp_code lp_jobs_new(struct cluster *cluster, struct err *err);

@@ -31,9 +31,19 @@
 /* watches */
 #define LP_WATCHES_MAX        256u /* kinds watched; what is more is left to the deep pass */
 #define LP_WATCH_STREAMS      90u  /* on one connection; the API server allows 100 */
-#define LP_STREAM_EVENT_BYTES (8u * LP_MIB) /* of one object flowing by; none of it is kept */
+#define LP_WATCH_PAGE_OBJECTS 500u /* of the LIST that a watch begins with */
+#define LP_SIGHTINGS_BYTES    (64u * LP_KIB) /* told and not yet read: the role waits */
+#define LP_STREAM_EVENT_BYTES (8u * LP_MIB)  /* of one object flowing by; none of it is kept */
 #define LP_MANAGER_MAX        129u /* a field manager with its NUL: the API allows 128 bytes */
 #define LP_STREAM_DEPTH       128u /* brackets; fieldsV1 is nested like the object */
+
+/* drift */
+#define LP_DRIFT_QUEUE    32u /* suspects whose names are kept; more are found by a walk */
+#define LP_DRIFT_KINDS    1024u
+#define LP_DRIFT_HEALS    5u   /* of one object within the window before it waits */
+#define LP_DRIFT_WINDOW_S 600  /* a quiet time that long forgets them */
+#define LP_DRIFT_WAIT_S   30   /* the first wait; it doubles */
+#define LP_DRIFT_WAITS_S  3600 /* the longest */
 
 /* the Lease */
 #define LP_HOLDER_MAX   128  /* who holds it, with its NUL; a longer name is cut */

@@ -2,6 +2,7 @@
 #include "agent/cluster/role.h"
 
 #include "agent/cluster/job.h"
+#include "agent/cluster/watches.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/log.h"
@@ -18,6 +19,7 @@
 
 static void cluster_free(struct cluster *cluster)
 {
+	lp_watches_free(cluster);
 	lp_jobs_free(cluster);
 	lp_client_close(&cluster->client);
 	lp_api_free(&cluster->table);
@@ -88,22 +90,41 @@ static bool has_room(const struct cluster *cluster)
 	return cluster->busy < cluster->setup.concurrency && cluster->channel->out.len < OUT_BYTES;
 }
 
-/* Starts the steps that have come, as far as there is room. */
-static enum lp_code take_steps(struct cluster *cluster, struct err *err)
+static enum lp_code take_order(struct cluster *cluster, struct wire_reader *r, struct err *err)
+{
+	LP_AUTO(lp_watch_order_free) struct watch_order order = {0};
+
+	lp_watch_order_take(r, &order);
+	LP_TRY(lp_wire_done(r, "watch order", err));
+	return lp_watches_order(cluster, &order, err);
+}
+
+static enum lp_code take_step(struct cluster *cluster, struct wire_reader *r, struct err *err)
+{
+	struct step step;
+
+	lp_step_take(r, &step);
+	LP_TRY(lp_wire_done(r, "cluster step", err));
+	lp_job_start(cluster, &step);
+	return LP_OK;
+}
+
+/* Does what was asked for, as far as there is room. */
+static enum lp_code take_frames(struct cluster *cluster, struct err *err)
 {
 	struct wire_reader r;
-	struct step step;
 	bool found;
 
 	while (has_room(cluster)) {
 		LP_TRY(lp_channel_next(cluster->channel, &found, &r, err));
 		if (!found)
 			return LP_OK;
-		if (r.type != CLUSTER_STEP)
+		if (r.type == CLUSTER_STEP)
+			LP_TRY(take_step(cluster, &r, err));
+		else if (r.type == CLUSTER_WATCH)
+			LP_TRY(take_order(cluster, &r, err));
+		else
 			return lp_err_set(err, LP_REJECTED, "message %u is no step", r.type);
-		lp_step_take(&r, &step);
-		LP_TRY(lp_wire_done(&r, "cluster step", err));
-		lp_job_start(cluster, &step);
 	}
 	return LP_OK;
 }
@@ -111,7 +132,9 @@ static enum lp_code take_steps(struct cluster *cluster, struct err *err)
 /* How long nothing need be looked at; -1: until something comes. */
 static int wait_ms(const struct cluster *cluster)
 {
-	int64_t wake_ms = lp_jobs_wake_ms(cluster), ms = wake_ms - lp_boot_ms();
+	int64_t jobs_ms = lp_jobs_wake_ms(cluster), watches_ms = lp_watches_wake_ms(cluster);
+	int64_t wake_ms = jobs_ms < watches_ms ? jobs_ms : watches_ms;
+	int64_t ms = wake_ms - lp_boot_ms();
 
 	if (cluster->channel->out.len)
 		return DRAIN_MS;
@@ -125,9 +148,9 @@ static enum lp_code wait(struct cluster *cluster, bool *ret_readable, struct err
 {
 	int fd = has_room(cluster) ? cluster->channel->fd : -1;
 
-	struct http *clients[] = {cluster->client.http};
+	struct http *clients[] = {cluster->client.http, cluster->client.watches};
 
-	return lp_http_wait(clients, 1, wait_ms(cluster), fd, ret_readable, NULL, err);
+	return lp_http_wait(clients, 2, wait_ms(cluster), fd, ret_readable, NULL, err);
 }
 
 static enum lp_code serve(struct cluster *cluster, struct err *err)
@@ -137,7 +160,7 @@ static enum lp_code serve(struct cluster *cluster, struct err *err)
 
 	LP_TRY(take_setup(cluster, err));
 	while (!closed) {
-		LP_TRY(take_steps(cluster, err));
+		LP_TRY(take_frames(cluster, err));
 		if (!walled && cluster->client.http) {
 			wall_in(&cluster->client);
 			walled = true;
@@ -145,6 +168,7 @@ static enum lp_code serve(struct cluster *cluster, struct err *err)
 		LP_TRY(lp_channel_drain(cluster->channel, &left, err));
 		LP_TRY(wait(cluster, &readable, err));
 		lp_jobs_move(cluster);
+		lp_watches_move(cluster);
 		if (cluster->broken)
 			return *err = cluster->err, err->code;
 		if (readable)

@@ -23,6 +23,7 @@ void lp_watch_order_put(struct wire_writer *w, const struct watch_order *order)
 		lp_wire_put_str(w, order->kinds[i].kind);
 	}
 	lp_wire_put_i64(w, order->timeout_ms);
+	lp_wire_put_i64(w, order->silence_ms);
 }
 
 /* A count that is at most max; anything else makes the reader bad and yields 0. */
@@ -60,7 +61,8 @@ void lp_watch_order_take(struct wire_reader *r, struct watch_order *ret)
 		lp_wire_str(r, ret->sources[i], sizeof(ret->sources[i]));
 	take_kinds(r, ret);
 	ret->timeout_ms = lp_wire_i64(r);
-	r->bad |= ret->timeout_ms < 0;
+	ret->silence_ms = lp_wire_i64(r);
+	r->bad |= ret->timeout_ms < 0 || ret->silence_ms < 0;
 }
 
 void lp_sighting_put(struct wire_writer *w, const struct sighting *sighting)

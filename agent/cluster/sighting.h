@@ -39,6 +39,7 @@ struct watch_order {
 	} * kinds; /* owned; freed by lp_watch_order_free */
 	unsigned kind_count;
 	int64_t timeout_ms; /* how long the server keeps one watch; 0: the role's default */
+	int64_t silence_ms; /* without a word, bookmarks too, a watch is dead; 0: the default */
 };
 void lp_watch_order_free(struct watch_order *order); /* {0} is fine; for LP_AUTO */
 

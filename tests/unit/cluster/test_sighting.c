@@ -66,7 +66,8 @@ static void a_sighting_that_nobody_sends_is_refused(void)
 /* An order with one kind, or with as many as there may be and `more`. */
 static struct watch_order order_of(unsigned count)
 {
-	struct watch_order order = {.sources = {"site"}, .source_count = 1, .timeout_ms = 20000};
+	struct watch_order order = {
+		.sources = {"site"}, .source_count = 1, .timeout_ms = 20000, .silence_ms = 7};
 
 	order.kinds = calloc(count, sizeof(*order.kinds));
 	CHECK(order.kinds != NULL);
@@ -102,7 +103,7 @@ static void an_order_crosses_whole_up_to_its_limit(void)
 	CHECK(back.kind_count == LP_WATCHES_MAX && back.source_count == 1);
 	CHECK(memcmp(back.kinds, order.kinds, LP_WATCHES_MAX * sizeof(*order.kinds)) == 0);
 	CHECK_STR(back.sources[0], "site");
-	CHECK(back.timeout_ms == 20000);
+	CHECK(back.timeout_ms == 20000 && back.silence_ms == 7);
 	lp_watch_order_free(&back);
 	CHECK(!order_crosses(&long_order, &back));
 	lp_watch_order_free(&back);

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/cluster/drift.h"
+
+#include "agent/cluster/limits.h"
+#include "platform/crypto.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROOM 64
+#define KEY_BYTES  16
+#define WAITS      8 /* doublings of the wait that make a difference */
+
+/* Hashes stand for names: 128 bits of SHA-256 do not meet. */
+struct drift_entry {
+	uint8_t key[KEY_BYTES], entry[KEY_BYTES];
+	uint8_t uid[8];
+	uint64_t version, seen; /* resourceVersions: of the answer, of sightings; 0: no number */
+	int64_t generation;
+	uint32_t due_s, healed_s; /* CLOCK_BOOTTIME; a suspect waits until; the last heal */
+	uint16_t kind, round;
+	uint8_t state, reason, heals;
+	bool used, overridable;
+};
+
+static void hash_key(const struct object_key *key, uint8_t ret[KEY_BYTES])
+{
+	const char *const parts[] = {key->group, key->kind, key->ns, key->name};
+	uint8_t digest[LP_SHA256_BYTES];
+	struct lp_hash sha;
+
+	lp_hash_begin(&sha, LP_SHA256);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		lp_hash_add(&sha, parts[i], strlen(parts[i]) + 1);
+	lp_hash_end(&sha, digest);
+	memcpy(ret, digest, KEY_BYTES);
+}
+
+/* --- the table --- */
+
+static size_t place_of(const struct drift *drift, const uint8_t key[KEY_BYTES])
+{
+	uint64_t start;
+
+	memcpy(&start, key, sizeof(start));
+	return (size_t)start & (drift->room - 1);
+}
+
+/* The entry of key, or the free place where it belongs; NULL in a table without room. */
+static struct drift_entry *probe(const struct drift *drift, const uint8_t key[KEY_BYTES])
+{
+	if (!drift->room)
+		return NULL;
+	size_t at = place_of(drift, key);
+	while (drift->at[at].used && memcmp(drift->at[at].key, key, KEY_BYTES) != 0)
+		at = (at + 1) & (drift->room - 1);
+	return &drift->at[at];
+}
+
+static struct drift_entry *find(const struct drift *drift, const struct object_key *key)
+{
+	uint8_t hash[KEY_BYTES];
+
+	hash_key(key, hash);
+	struct drift_entry *entry = probe(drift, hash);
+	return entry && entry->used ? entry : NULL;
+}
+
+static enum lp_code grow(struct drift *drift, struct err *err)
+{
+	struct drift bigger = *drift;
+
+	bigger.room = drift->room ? drift->room * 2 : FIRST_ROOM;
+	bigger.at = calloc(bigger.room, sizeof(*bigger.at));
+	if (!bigger.at)
+		return lp_err_nomem(err, "fingerprints");
+	for (size_t i = 0; i < drift->room; i++)
+		if (drift->at[i].used)
+			*probe(&bigger, drift->at[i].key) = drift->at[i];
+	free(drift->at);
+	*drift = bigger;
+	return LP_OK;
+}
+
+static enum lp_code find_or_add(struct drift *drift, const struct object_key *key,
+				struct drift_entry **ret, struct err *err)
+{
+	uint8_t hash[KEY_BYTES];
+
+	if (4 * (drift->count + 1) > 3 * drift->room)
+		LP_TRY(grow(drift, err));
+	hash_key(key, hash);
+	*ret = probe(drift, hash);
+	if (!(*ret)->used) {
+		**ret = (struct drift_entry){.used = true};
+		memcpy((*ret)->key, hash, KEY_BYTES);
+		drift->count++;
+	}
+	return LP_OK;
+}
+
+static void set_state(struct drift *drift, struct drift_entry *entry, enum drift_state state)
+{
+	drift->suspects += (state == DRIFT_SUSPECT) - (entry->state == DRIFT_SUSPECT);
+	drift->known += (state == DRIFT_KNOWN) - (entry->state == DRIFT_KNOWN);
+	entry->state = (uint8_t)state;
+}
+
+/* Closes the gap, so that what was put behind it is still found. */
+static void take_out(struct drift *drift, struct drift_entry *entry)
+{
+	size_t gap = (size_t)(entry - drift->at), at = gap;
+
+	set_state(drift, entry, DRIFT_CLEAN);
+	drift->at[gap].used = false;
+	drift->count--;
+	for (;;) {
+		at = (at + 1) & (drift->room - 1);
+		if (!drift->at[at].used)
+			return;
+		size_t home = place_of(drift, drift->at[at].key);
+		/* whether home lies cyclically behind the gap: then it must stay */
+		if (((at - home) & (drift->room - 1)) < ((at - gap) & (drift->room - 1)))
+			continue;
+		drift->at[gap] = drift->at[at];
+		drift->at[at].used = false;
+		gap = at;
+	}
+}
+
+void lp_drift_free(struct drift *drift)
+{
+	free(drift->at);
+	free(drift->kinds);
+	*drift = (struct drift){0};
+}
+
+/* --- kinds --- */
+
+static struct drift_kind *find_kind(const struct drift *drift, const struct object_key *key)
+{
+	for (unsigned i = 0; i < drift->kind_count; i++)
+		if (strcmp(drift->kinds[i].kind, key->kind) == 0 &&
+		    strcmp(drift->kinds[i].group, key->group) == 0)
+			return &drift->kinds[i];
+	return NULL;
+}
+
+static enum lp_code find_or_add_kind(struct drift *drift, const struct object_key *key,
+				     struct drift_kind **ret, struct err *err)
+{
+	*ret = find_kind(drift, key);
+	if (*ret)
+		return LP_OK;
+	if (drift->kind_count == LP_DRIFT_KINDS)
+		return lp_err_set(err, LP_LIMIT, "objects of more than %u kinds", LP_DRIFT_KINDS);
+	struct drift_kind *more =
+		realloc(drift->kinds, (drift->kind_count + 1) * sizeof(*drift->kinds));
+	if (!more)
+		return lp_err_nomem(err, "kinds");
+	drift->kinds = more;
+	*ret = &more[drift->kind_count++];
+	**ret = (struct drift_kind){0};
+	memcpy((*ret)->group, key->group, sizeof(key->group));
+	memcpy((*ret)->kind, key->kind, sizeof(key->kind));
+	return LP_OK;
+}
+
+/* --- suspicion --- */
+
+static void enqueue(struct drift *drift, struct drift_entry *entry, const struct object_key *key)
+{
+	set_state(drift, entry, DRIFT_SUSPECT);
+	if (key && drift->queued < LP_DRIFT_QUEUE)
+		drift->queue[drift->queued++] = *key;
+	else
+		drift->more = true;
+}
+
+/*
+ * Returns whether that is news. During a look it is not: mostly it is our own write, and if the
+ * answer of the look is older, another look tells.
+ */
+static bool suspect(struct drift *drift, struct drift_entry *entry, const struct object_key *key,
+		    enum drift_reason reason)
+{
+	entry->reason = (uint8_t)reason;
+	if (entry->state == DRIFT_SUSPECT || entry->state == DRIFT_BUSY)
+		return false;
+	enqueue(drift, entry, key);
+	return true;
+}
+
+static uint64_t number(const char *version)
+{
+	char *behind;
+	unsigned long long n = strtoull(version, &behind, 10);
+
+	return *behind ? 0 : n;
+}
+
+static void hash_uid(const char *uid, uint8_t ret[8])
+{
+	uint8_t digest[LP_SHA256_BYTES];
+
+	lp_sha256(uid, strlen(uid), digest);
+	memcpy(ret, digest, 8);
+}
+
+enum lp_code lp_drift_applied(struct drift *drift, const struct object_key *key, const char *uid,
+			      const struct live *live, unsigned marks, bool looked, struct err *err)
+{
+	struct drift_entry *entry;
+	struct drift_kind *kind;
+
+	LP_TRY(find_or_add_kind(drift, key, &kind, err));
+	LP_TRY(find_or_add(drift, key, &entry, err));
+	hash_uid(uid, entry->uid);
+	memcpy(entry->entry, live->entry, KEY_BYTES);
+	entry->version = number(live->version);
+	entry->generation = live->generation;
+	entry->kind = (uint16_t)(kind - drift->kinds);
+	entry->round = kind->round;
+	entry->overridable = marks & SIGHT_OVERRIDABLE;
+	/* What was seen after the answer still counts, though it was told before. */
+	if (entry->seen > entry->version && entry->state == DRIFT_SUSPECT)
+		return LP_OK;
+	if (entry->seen > entry->version && entry->state == DRIFT_BUSY && entry->reason) {
+		enqueue(drift, entry, key);
+		return LP_OK;
+	}
+	set_state(drift, entry, DRIFT_CLEAN);
+	entry->reason = DRIFT_NONE;
+	if (entry->overridable && !looked)
+		suspect(drift, entry, key, DRIFT_MANAGER);
+	return LP_OK;
+}
+
+void lp_drift_forget(struct drift *drift, const struct object_key *key)
+{
+	struct drift_entry *entry = find(drift, key);
+
+	if (entry)
+		take_out(drift, entry);
+}
+
+/* How an object differs from what was applied. */
+static enum drift_reason compare(struct drift_entry *entry, const struct sighting *sighting)
+{
+	const struct live *live = &sighting->live;
+	bool overridable = sighting->marks & SIGHT_OVERRIDABLE;
+	uint8_t uid[8];
+
+	hash_uid(sighting->uid, uid);
+	if (memcmp(uid, entry->uid, sizeof(uid)) != 0)
+		return DRIFT_OTHER;
+	if (!(sighting->marks & SIGHT_APPLIED) || memcmp(live->entry, entry->entry, KEY_BYTES) != 0)
+		return DRIFT_CHANGED;
+	if (overridable && !entry->overridable)
+		return DRIFT_MANAGER;
+	if (live->generation ? live->generation != entry->generation
+			     : number(live->version) != entry->version)
+		return DRIFT_MOVED;
+	return DRIFT_NONE;
+}
+
+static void seen_there(struct drift *drift, const struct drift_kind *kind,
+		       const struct sighting *sighting, struct drift_finding *ret)
+{
+	struct drift_entry *entry = find(drift, &sighting->key);
+	uint64_t version = number(sighting->live.version);
+
+	ret->stranger = !entry;
+	if (!entry)
+		return;
+	entry->round = kind->round;
+	if (version && version < entry->version) /* from before our own last write */
+		return;
+	entry->seen = version;
+	ret->reason = compare(entry, sighting);
+	if (ret->reason != DRIFT_NONE)
+		ret->news = suspect(drift, entry, &sighting->key, ret->reason);
+}
+
+static void seen_gone(struct drift *drift, const struct sighting *sighting,
+		      struct drift_finding *ret)
+{
+	struct drift_entry *entry = find(drift, &sighting->key);
+	uint64_t version = number(sighting->live.version);
+
+	if (!entry || (version && version < entry->version))
+		return;
+	entry->seen = version;
+	ret->reason = DRIFT_DELETED;
+	ret->news = suspect(drift, entry, &sighting->key, DRIFT_DELETED);
+}
+
+/* The list is whole: what it did not name is not there. */
+static void seen_all(struct drift *drift, struct drift_kind *kind, struct drift_finding *ret)
+{
+	uint16_t index = (uint16_t)(kind - drift->kinds);
+
+	kind->in_sync = true;
+	for (size_t i = 0; i < drift->room; i++) {
+		struct drift_entry *entry = &drift->at[i];
+		if (!entry->used || entry->kind != index || entry->round == kind->round)
+			continue;
+		ret->reason = DRIFT_DELETED;
+		ret->news |= suspect(drift, entry, NULL, DRIFT_DELETED);
+	}
+}
+
+/* Numbers of versions mean something else now: none is older or equal. */
+static void forget_versions(struct drift *drift)
+{
+	for (size_t i = 0; i < drift->room; i++)
+		drift->at[i].version = drift->at[i].seen = 0;
+}
+
+enum lp_code lp_drift_seen(struct drift *drift, const struct sighting *sighting,
+			   struct drift_finding *ret, struct err *err)
+{
+	struct drift_kind *kind;
+
+	*ret = (struct drift_finding){0};
+	LP_TRY(find_or_add_kind(drift, &sighting->key, &kind, err));
+	switch (sighting->kind) {
+	case SIGHT_BEGIN:
+		kind->round++;
+		kind->in_sync = false;
+		break;
+	case SIGHT_THERE:
+		seen_there(drift, kind, sighting, ret);
+		break;
+	case SIGHT_GONE:
+		seen_gone(drift, sighting, ret);
+		break;
+	case SIGHT_END:
+		seen_all(drift, kind, ret);
+		break;
+	case SIGHT_BACK:
+		forget_versions(drift);
+		ret->deep = true;
+		kind->in_sync = false;
+		break;
+	case SIGHT_LOST:
+	case SIGHTING_COUNT:
+		kind->in_sync = false;
+		break;
+	}
+	return LP_OK;
+}
+
+void lp_drift_blind(struct drift *drift)
+{
+	for (unsigned i = 0; i < drift->kind_count; i++)
+		drift->kinds[i].in_sync = false;
+}
+
+bool lp_drift_sees(const struct drift *drift)
+{
+	for (unsigned i = 0; i < drift->kind_count; i++)
+		if (drift->kinds[i].in_sync)
+			return true;
+	return false;
+}
+
+bool lp_drift_sees_all(const struct drift *drift)
+{
+	for (unsigned i = 0; i < drift->kind_count; i++)
+		if (!drift->kinds[i].in_sync)
+			return false;
+	return drift->kind_count != 0;
+}
+
+bool lp_drift_is_clean(const struct drift *drift, const struct object_key *key)
+{
+	const struct drift_entry *entry = find(drift, key);
+
+	return entry && entry->state == DRIFT_CLEAN && drift->kinds[entry->kind].in_sync;
+}
+
+bool lp_drift_differs(const struct drift *drift, const struct object_key *key)
+{
+	const struct drift_entry *entry = find(drift, key);
+
+	return entry && entry->state != DRIFT_CLEAN;
+}
+
+/* --- looks --- */
+
+static bool take(struct drift *drift, struct drift_entry *entry, int64_t now_s)
+{
+	if (!entry || entry->state != DRIFT_SUSPECT || entry->due_s > now_s)
+		return false;
+	set_state(drift, entry, DRIFT_BUSY);
+	entry->reason = DRIFT_NONE; /* what is seen from now on */
+	return true;
+}
+
+bool lp_drift_take(struct drift *drift, int64_t now_s, struct object_key *ret)
+{
+	bool found = false;
+
+	while (drift->queued && !found) {
+		*ret = drift->queue[0];
+		memmove(&drift->queue[0], &drift->queue[1],
+			--drift->queued * sizeof(drift->queue[0]));
+		found = take(drift, find(drift, ret), now_s);
+	}
+	return found;
+}
+
+bool lp_drift_take_this(struct drift *drift, const struct object_key *key, int64_t now_s)
+{
+	return take(drift, find(drift, key), now_s);
+}
+
+/* Longer each time that it was put right once too often. */
+static int64_t wait_s(unsigned heals)
+{
+	unsigned times = heals - LP_DRIFT_HEALS;
+	int64_t s = LP_DRIFT_WAIT_S << (times < WAITS ? times : WAITS);
+
+	return s < LP_DRIFT_WAITS_S ? s : LP_DRIFT_WAITS_S;
+}
+
+static void count_heal(struct drift_entry *entry, int64_t now_s, struct drift_budget *ret)
+{
+	/* a wait does not count as quiet */
+	int64_t quiet_s = now_s - (entry->due_s > entry->healed_s ? entry->due_s : entry->healed_s);
+
+	if (quiet_s > LP_DRIFT_WINDOW_S)
+		entry->heals = 0;
+	entry->healed_s = (uint32_t)now_s;
+	if (entry->heals < UINT8_MAX)
+		entry->heals++;
+	ret->heals = entry->heals;
+	if (entry->heals < LP_DRIFT_HEALS)
+		return;
+	ret->fight = entry->heals == LP_DRIFT_HEALS;
+	ret->after_s = wait_s(entry->heals);
+	entry->due_s = (uint32_t)(now_s + ret->after_s);
+}
+
+void lp_drift_looked(struct drift *drift, const struct object_key *key, enum drift_look look,
+		     int64_t now_s, struct drift_budget *ret)
+{
+	struct drift_entry *entry = find(drift, key);
+
+	*ret = (struct drift_budget){0};
+	if (!entry)
+		return;
+	switch (look) {
+	case DRIFT_WAS_WRONG:
+		count_heal(entry, now_s, ret);
+		break;
+	case DRIFT_WAS_RIGHT:
+		break;
+	case DRIFT_LEFT:
+		if (entry->state != DRIFT_SUSPECT)
+			set_state(drift, entry, DRIFT_KNOWN);
+		break;
+	case DRIFT_FAILED:
+		if (entry->state == DRIFT_BUSY)
+			set_state(drift, entry, DRIFT_SUSPECT);
+		ret->after_s = LP_DRIFT_WAIT_S;
+		entry->due_s = (uint32_t)(now_s + ret->after_s);
+		break;
+	}
+}
+
+void lp_drift_reconsider(struct drift *drift)
+{
+	for (size_t i = 0; i < drift->room; i++)
+		if (drift->at[i].used && drift->at[i].state == DRIFT_KNOWN)
+			suspect(drift, &drift->at[i], NULL, drift->at[i].reason);
+}
+
+int64_t lp_drift_due_s(struct drift *drift, int64_t now_s)
+{
+	int64_t first_s = INT64_MAX;
+
+	for (size_t i = 0; drift->suspects && i < drift->room; i++) {
+		const struct drift_entry *entry = &drift->at[i];
+		if (!entry->used || entry->state != DRIFT_SUSPECT)
+			continue;
+		if (entry->due_s <= now_s)
+			drift->more = true;
+		else if (entry->due_s < first_s)
+			first_s = entry->due_s;
+	}
+	return first_s;
+}
+
+const char *lp_drift_reason_name(enum drift_reason reason)
+{
+	static const char *const names[DRIFT_REASONS] = {
+		[DRIFT_NONE] = "none",      [DRIFT_DELETED] = "deleted",
+		[DRIFT_OTHER] = "replaced", [DRIFT_CHANGED] = "changed",
+		[DRIFT_MOVED] = "written",  [DRIFT_MANAGER] = "edited",
+	};
+	return reason < DRIFT_REASONS ? names[reason] : "unknown";
+}
