@@ -84,6 +84,22 @@ enum lp_code lp_inventory_get(struct db *db, const char *source, const struct st
 	return take_row(&q, ret, err);
 }
 
+enum lp_code lp_inventory_next_kind(struct db *db, const char *source, char group[LP_GROUP_MAX],
+				    char kind[LP_KIND_MAX], struct err *err)
+{
+	LP_AUTO(lp_sql_done)
+	struct sql q = lp_sql(db, "SELECT api_group, kind FROM inventory WHERE source = ? AND "
+				  "(api_group, kind) > (?, ?) ORDER BY api_group, kind LIMIT 1");
+
+	lp_sql_put_text(&q, source);
+	lp_sql_put_text(&q, group);
+	lp_sql_put_text(&q, kind);
+	LP_TRY(lp_sql_next(&q, err));
+	lp_sql_text(&q, group, LP_GROUP_MAX);
+	lp_sql_text(&q, kind, LP_KIND_MAX);
+	return lp_sql_check(&q, err);
+}
+
 enum lp_code lp_inventory_count(struct db *db, const char *source, unsigned *ret_count,
 				struct err *err)
 {

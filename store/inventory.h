@@ -42,6 +42,14 @@ LP_CHECKED enum lp_code lp_inventory_count(struct db *db, const char *source, un
 					   struct err *err);
 
 /*
+ * The kind behind (group, kind) of which the source has objects on record, in order; begin with two
+ * empty texts. LP_NOT_FOUND behind the last one.
+ */
+LP_CHECKED enum lp_code lp_inventory_next_kind(struct db *db, const char *source,
+					       char group[LP_GROUP_MAX], char kind[LP_KIND_MAX],
+					       struct err *err);
+
+/*
  * Walks rows of a source; no statement stays open between two calls, and rows already given may be
  * put or deleted meanwhile. LP_INVENTORY(source): all, in apply order.
  * LP_INVENTORY_NOT_IN(source, revision): what the revision does not have, in reverse apply order:

@@ -123,6 +123,34 @@ static void all_rows_come_in_apply_order(void)
 	CHECK(err.code == LP_NOT_FOUND && seen == 12);
 }
 
+static void each_kind_on_record_comes_once_in_order(void)
+{
+	char group[LP_GROUP_MAX] = "", kind[LP_KIND_MAX] = "", before[LP_KIND_MAX] = "";
+	struct inventory_row row = {.source = "site", .state = LP_INVENTORY_APPLIED};
+	static const char *const kinds[] = {"Secret", "ConfigMap", "Service", "ConfigMap"};
+	unsigned seen = 0;
+
+	start();
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(row.key.kind, sizeof(row.key.kind), "%s", kinds[i]);
+		snprintf(row.key.name, sizeof(row.key.name), "object-%u", i);
+		CHECK_OK(lp_inventory_put(db, &row, &err));
+	}
+	snprintf(row.key.group, sizeof(row.key.group), "apps");
+	CHECK_OK(lp_inventory_put(db, &row, &err));
+	snprintf(row.source, sizeof(row.source), "other");
+	snprintf(row.key.kind, sizeof(row.key.kind), "Deployment");
+	CHECK_OK(lp_inventory_put(db, &row, &err));
+	while (lp_inventory_next_kind(db, "site", group, kind, &err) == LP_OK) {
+		CHECK(strcmp(kind, before) > 0 || strcmp(group, "apps") == 0);
+		memcpy(before, kind, sizeof(before));
+		seen++;
+	}
+	CHECK(err.code == LP_NOT_FOUND && seen == 4);
+	CHECK_STR(group, "apps");
+	CHECK_STR(kind, "ConfigMap");
+}
+
 static void prune_candidates_are_what_a_revision_lacks_in_reverse_order(void)
 {
 	struct inventory_row last = {.stage = 99};
@@ -223,6 +251,7 @@ int main(void)
 	TEST(a_row_that_is_put_again_replaces_the_first_and_an_equal_one_writes_nothing);
 	TEST(a_deleted_row_is_gone_and_deleting_it_again_is_fine);
 	TEST(all_rows_come_in_apply_order);
+	TEST(each_kind_on_record_comes_once_in_order);
 	TEST(prune_candidates_are_what_a_revision_lacks_in_reverse_order);
 	TEST(a_new_version_or_place_is_no_reason_to_prune);
 	TEST(a_scope_that_was_not_known_stands_for_any_namespace);
