@@ -127,6 +127,7 @@ static void make_step(struct plan *plan, struct plan_item *item, struct step *re
 			     .key = object->key,
 			     .scope = object->scope,
 			     .known = object->known,
+			     .how = object->look ? APPLY_LOOK : APPLY_PLAIN,
 			     .exact = plan->phase == PLAN_SHRINK,
 			     .timeout_ms = plan->policy.step_ms};
 	memcpy(ret->source, plan->policy.source, sizeof(ret->source));
@@ -224,6 +225,11 @@ enum lp_code lp_plan_next(struct plan *plan, int64_t now_ms, enum plan_answer *r
 		if (item)
 			break;
 		LP_TRY(look_ahead(plan, err));
+		if (plan->ahead_there && plan->phase == PLAN_APPLY && plan->ahead.clean) {
+			plan->result.unchanged++;
+			plan->ahead_there = false;
+			continue;
+		}
 		if (!plan->ahead_there && !is_idle(plan))
 			return LP_OK;
 		if (!plan->ahead_there) {

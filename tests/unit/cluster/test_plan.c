@@ -9,7 +9,8 @@
 
 #include <stdlib.h>
 
-/* "CRD:tills" is the object tills of the stage that CRD stands for. */
+/* "CRD:tills" is the object tills of the stage that CRD stands for; with "!" behind it is clean,
+ * with "?" somebody else has changed it. */
 struct world {
 	const char *desired[32], *removed[32];
 	size_t at[3];
@@ -45,6 +46,11 @@ static void make(const char *text, struct plan_object *ret)
 		 strncmp(text, "config", 6) == 0 ? "ConfigMap" : "K");
 	ret->uses_config = strncmp(text, "user", 4) == 0;
 	snprintf(ret->key.name, sizeof(ret->key.name), "%s", colon ? colon + 1 : text);
+	char *last = &ret->key.name[strlen(ret->key.name) - 1];
+	ret->clean = *last == '!';
+	ret->look = *last == '?';
+	if (ret->clean || ret->look)
+		*last = '\0';
 }
 
 static enum lp_code begin(void *ctx, enum plan_walk walk, struct err *e)
@@ -144,9 +150,9 @@ static enum plan_answer run(unsigned most)
 			CHECK(waiting < policy.in_flight);
 			sent[waiting++] = step;
 			if (step.kind != STEP_KINDS)
-				tell(step.kind == STEP_PARENT && step.exact
-					     ? "shrink"
-					     : lp_step_kind_name(step.kind),
+				tell(step.kind == STEP_PARENT && step.exact ? "shrink"
+				     : step.how == APPLY_LOOK               ? "look"
+							      : lp_step_kind_name(step.kind),
 				     step.key.name);
 			most--;
 			continue;
@@ -177,6 +183,24 @@ static void a_revision_goes_stage_by_stage_and_what_is_left_is_pruned(void)
 	CHECK(plan.result.complete && plan.result.created == 6 && plan.result.pruned == 2);
 	CHECK(plan.result.not_pruned == NULL);
 	CHECK(world.begun[WALK_KINDS] == 2);
+}
+
+static void what_is_clean_is_passed_over_and_what_others_changed_is_looked_at(void)
+{
+	start(&(struct world){
+		.desired = {"CRD:tills!", "NS:shop!", "sa", "till?", "web!", "HOOK:w!"},
+		.removed = {"old"}});
+	CHECK(run(1000) == PLAN_END);
+	CHECK_STR(lp_buf_text(&told), "parent apply:sa look:till prune:old shrink");
+	CHECK(plan.result.complete && plan.result.created == 2 && plan.result.unchanged == 4);
+}
+
+static void a_revision_that_is_clean_as_a_whole_still_prunes(void)
+{
+	start(&(struct world){.desired = {"sa!", "till!"}, .removed = {"old"}});
+	CHECK(run(1000) == PLAN_END);
+	CHECK_STR(lp_buf_text(&told), "parent prune:old shrink");
+	CHECK(plan.result.complete && plan.result.unchanged == 2 && plan.result.pruned == 1);
 }
 
 static void steps_carry_what_the_role_needs(void)
@@ -521,6 +545,8 @@ static void every_plan_ends_whatever_the_server_does(void)
 int main(void)
 {
 	TEST(a_revision_goes_stage_by_stage_and_what_is_left_is_pruned);
+	TEST(what_is_clean_is_passed_over_and_what_others_changed_is_looked_at);
+	TEST(a_revision_that_is_clean_as_a_whole_still_prunes);
 	TEST(steps_carry_what_the_role_needs);
 	TEST(no_more_are_under_way_than_asked_for);
 	TEST(pods_wait_for_what_they_read);
