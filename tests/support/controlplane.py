@@ -20,7 +20,6 @@ from support.waiting import wait_until
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
-omitStages: [RequestReceived]
 rules:
 - level: Metadata
 """
@@ -301,7 +300,15 @@ class ControlPlane(Cluster):
     # --- what happened ----------------------------------------------------------------
 
     def audit_events(self, user=None):
-        """The requests so far, oldest first, as audit events; those of one user if named."""
+        """The answers so far, oldest first, as audit events; those to one user if named. A watch
+        has two: its beginning and its end."""
+        return [e for e in self._audited(user) if e["stage"] != "RequestReceived"]
+
+    def requests(self, user):
+        """What a user has asked so far, oldest first, as audit events."""
+        return [e for e in self._audited(user) if e["stage"] == "RequestReceived"]
+
+    def _audited(self, user):
         lines = (self.folder / "audit.log").read_text().splitlines()
         events = [json.loads(line) for line in lines]
         return [e for e in events if user is None or e["user"].get("username") == user]
