@@ -25,6 +25,9 @@ struct trust_config {
 	int64_t news_ms; /* of uptime without an accepted revision; 0 any */
 };
 
+/* What is done about an object that differs from what was applied. */
+enum drift_mode { DRIFT_MODE_INHERIT, DRIFT_MODE_HEAL, DRIFT_MODE_REPORT };
+
 struct source_config {
 	char name[LP_SOURCE_NAME_MAX];
 	char url[LP_URL_MAX];
@@ -35,7 +38,8 @@ struct source_config {
 	char credentials[LP_PATH_MAX];
 	int64_t poll_ms;
 	bool allow_empty;
-	bool config_digest; /* a change of a ConfigMap or Secret restarts the pods that use it */
+	enum drift_mode drift; /* INHERIT: as the configuration's own */
+	bool config_digest;    /* a change of a ConfigMap or Secret restarts the pods that use it */
 	struct trust_config trust;
 };
 
@@ -45,6 +49,8 @@ struct cluster_config {
 	char ns[LP_NAME_MAX]; /* of the ApplySet parent */
 	int64_t concurrency;  /* writes at once */
 	int64_t reconcile_ms; /* full re-apply, jittered */
+	int64_t watch_ms;     /* how long the API server keeps one watch */
+	int64_t silence_ms;   /* a watch without a word for so long is dead */
 };
 
 struct retention_config {
@@ -67,6 +73,7 @@ struct config {
 	char state_dir[LP_PATH_MAX];
 	char socket[LP_PATH_MAX];
 	enum log_level log;
+	enum drift_mode drift;
 	struct source_config sources[LP_SOURCES_MAX];
 	size_t source_count;
 	struct cluster_config cluster;

@@ -20,6 +20,13 @@ static const struct key_word histories[] = {
 static const struct key_word bindings[] = {
 	{"optional", TRUST_BINDING_OPTIONAL}, {"required", TRUST_BINDING_REQUIRED}, {0}};
 
+static const struct key_word drifts[] = {
+	{"heal", DRIFT_MODE_HEAL}, {"report", DRIFT_MODE_REPORT}, {0}};
+static const struct key_word source_drifts[] = {{"inherit", DRIFT_MODE_INHERIT},
+						{"heal", DRIFT_MODE_HEAL},
+						{"report", DRIFT_MODE_REPORT},
+						{0}};
+
 static const struct key trust_keys[] = {
 	{"signers", KEY_FILE, FIELD(trust_config, signers), "", 0, 0,
 	 "allowed_signers file (ssh-keygen(1)): whose commits are accepted; empty: see keys"},
@@ -62,6 +69,9 @@ const struct key lp_source_keys[] = {
 	 "how often the branch is looked at"},
 	{"allowEmpty", KEY_BOOL, FIELD(source_config, allow_empty), "false", 0, 0,
 	 "accept a revision without any manifest, or without the path: it prunes everything"},
+	{"drift", KEY_WORD, FIELD(source_config, drift), "inherit", 0, 0,
+	 "what is done about a foreign edit: heal, report, or as the top level's drift says", NULL,
+	 source_drifts},
 	{"configDigest", KEY_BOOL, FIELD(source_config, config_digest), "true", 0, 0,
 	 "restart workloads when what they use of the revision's ConfigMaps and Secrets changes"},
 	{"trust", KEY_SECTION, FIELD(source_config, trust), "{}", 0, 0, "who may sign", trust_keys},
@@ -77,8 +87,12 @@ static const struct key cluster_keys[] = {
 	 "where limpet keeps its own few objects; made when missing"},
 	{"concurrency", KEY_NUMBER, FIELD(cluster_config, concurrency), "2", 1, LP_CONCURRENCY_MAX,
 	 "writes to the API server at once"},
-	{"reconcile", KEY_DURATION, FIELD(cluster_config, reconcile_ms), "10m", SECOND, 7 * DAY,
-	 "how often everything is applied again, with jitter"},
+	{"reconcile", KEY_DURATION, FIELD(cluster_config, reconcile_ms), "12h", SECOND, 7 * DAY,
+	 "how often everything is applied again, with jitter; changes are seen at once"},
+	{"watchTimeout", KEY_DURATION, FIELD(cluster_config, watch_ms), "50m", SECOND, DAY,
+	 "how long the API server is to keep one watch; its end costs one request"},
+	{"watchSilence", KEY_DURATION, FIELD(cluster_config, silence_ms), "4m", SECOND, DAY,
+	 "a watch without a word for so long is dead; bookmarks come every minute"},
 	{0},
 };
 
@@ -111,6 +125,9 @@ const struct key lp_config_keys[] = {
 	 "control socket of the daemon"},
 	{"log", KEY_WORD, FIELD(config, log), "info", 0, 0, "error, warn, info or debug", NULL,
 	 levels},
+	{"drift", KEY_WORD, FIELD(config, drift), "heal", 0, 0,
+	 "what is done about a foreign edit of an object: heal it at once, or only report it", NULL,
+	 drifts},
 	{"sources", KEY_SOURCES, FIELD(config, sources), NULL, 0, 0,
 	 "what this device runs; one entry for now", lp_source_keys},
 	{"cluster", KEY_SECTION, FIELD(config, cluster), "{}", 0, 0, "the API server",

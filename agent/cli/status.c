@@ -97,6 +97,20 @@ static void print_revision(const char *label, const struct jval *revision)
 	       lp_json_text(revision, "appliedAt"), lp_cli_plain());
 }
 
+static void print_drift(const struct jval *drift)
+{
+	if (!lp_json_get(drift, "mode"))
+		return; /* the daemon is down */
+	printf("  %-10s %s; %s, %lld differ, %lld healed", "drift", lp_json_text(drift, "mode"),
+	       flag(drift, "watching") ? "watched" : "not watched",
+	       (long long)number(drift, "differs"), (long long)number(drift, "heals"));
+	printf("%s%s\n", *lp_json_text(drift, "lastHeal") ? ", last " : "",
+	       lp_json_text(drift, "lastHeal"));
+	if (*lp_json_text(drift, "lost"))
+		printf("  %-10s %schanges may be missed: %s%s\n", "", lp_cli_dim(),
+		       lp_json_text(drift, "lost"), lp_cli_plain());
+}
+
 static void print_source(const struct jval *source)
 {
 	const struct jval *pinned = lp_json_get(source, "pinned");
@@ -130,9 +144,7 @@ static void print_source(const struct jval *source)
 		printf(", next in %lld s", (long long)number(source, "nextPollInSeconds"));
 	if (*lp_json_text(source, "lastGoodPoll"))
 		printf("\n");
-	if (*lp_json_text(drift, "lastHeal"))
-		printf("  %-10s last %s: %s\n", "healed", lp_json_text(drift, "lastHeal"),
-		       lp_json_text(drift, "lastHealed"));
+	print_drift(drift);
 	while (lp_json_next(&it)) {
 		printf("  %-10s %.12s  %s: %s\n", it.index ? "" : "refused",
 		       lp_json_text(it.value, "commit"), lp_json_text(it.value, "verdict"),

@@ -136,8 +136,15 @@ void lp_applying_store_failed(struct source_run *run, const char *doing, const s
 
 void lp_applying_gone(struct source_run *run, const char *why)
 {
-	if (run->applying)
+	if (run->applying) {
 		lp_applying_away(run, why);
+		return;
+	}
+	/* what is watched needs the role: an apply starts it again */
+	run->deep = true;
+	lp_applying_back_off(run);
+	run->apply_at_ms = lp_boot_ms() + run->apply_delay_ms;
+	lp_loop_timer_set(run->super->loop, &run->apply, run->apply_at_ms);
 }
 
 enum lp_code lp_applying_not_asked(const struct event *event, struct err *err)
@@ -207,7 +214,7 @@ void lp_applying_start(struct source_run *run)
 
 	if (state.suspended) /* since this cycle began */
 		lp_outcome(run, 1, "%s is suspended; limpet resume ends that", run->config->name);
-	if (!state.desired || state.suspended) {
+	if (!state.desired || (state.suspended && !run->watching)) {
 		lp_feed(run, CYCLE_APPLIED);
 		return;
 	}

@@ -2,6 +2,7 @@
 #include "agent/supervisor/cluster.h"
 
 #include "agent/supervisor/telling.h"
+#include "agent/supervisor/watching.h"
 #include "platform/clock.h"
 
 #include <stdlib.h>
@@ -49,13 +50,20 @@ static enum lp_code on_frame(void *ctx, struct wire_reader *frame, struct err *e
 	struct supervisor *super = ctx;
 	struct event event;
 
+	if (frame->type == CLUSTER_SIGHTING) {
+		struct sighting sighting;
+		lp_sighting_take(frame, &sighting);
+		LP_TRY(lp_wire_done(frame, "sighting", err));
+		return lp_watching_sighting(&super->run, &sighting, err);
+	}
 	if (frame->type != CLUSTER_EVENT)
 		return lp_err_set(err, LP_REJECTED, "frame of type %u", frame->type);
 	lp_event_take(frame, &event);
 	LP_TRY(lp_wire_done(frame, "event", err));
 	if (lp_leading_is(&event))
 		return lp_leading_event(&super->run, &event, err);
-	return lp_applying_event(&super->run, &event, err);
+	return lp_watching_event(&super->run, &event) ? LP_OK
+						      : lp_applying_event(&super->run, &event, err);
 }
 
 static void on_gone(void *ctx, const char *why)
@@ -64,6 +72,8 @@ static void on_gone(void *ctx, const char *why)
 
 	lp_log(LOG_LEVEL_ERROR, "role-ended", "why", why, NULL);
 	lp_cluster_reached(super, why);
+	super->cluster.discovered = false;
+	lp_watching_gone(&super->run);
 	lp_leading_gone(&super->run);
 	lp_applying_gone(&super->run, why);
 }
@@ -99,6 +109,14 @@ enum lp_code lp_cluster_start(struct supervisor *super, struct err *err)
 	return send_setup(super, err);
 }
 
+void lp_cluster_end(struct supervisor *super)
+{
+	lp_link_end(&super->cluster.link);
+	super->cluster.discovered = false;
+	lp_watching_gone(&super->run);
+	lp_leading_gone(&super->run);
+}
+
 enum lp_code lp_cluster_step(struct supervisor *super, const struct step *step, struct err *err)
 {
 	struct link *link = &super->cluster.link;
@@ -109,12 +127,6 @@ enum lp_code lp_cluster_step(struct supervisor *super, const struct step *step, 
 	LP_TRY(lp_wire_end(&w, err));
 	lp_link_send(link);
 	return LP_OK;
-}
-
-void lp_cluster_end(struct supervisor *super)
-{
-	lp_link_end(&super->cluster.link);
-	lp_leading_gone(&super->run);
 }
 
 /* A start that finds it there is no news; one that does not, is. */

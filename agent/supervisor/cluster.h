@@ -27,7 +27,8 @@ LP_CHECKED enum lp_code lp_cluster_start(struct supervisor *super, struct err *e
 LP_CHECKED enum lp_code lp_cluster_step(struct supervisor *super, const struct step *step,
 					struct err *err);
 
-/* Ends the role, whatever it does, and tells those who wait for it but the apply; down is fine. */
+/* Ends the role, whatever it does and watches, and tells those who wait for it but the apply; down
+ * is fine. */
 void lp_cluster_end(struct supervisor *super);
 
 /* Remembers whether the API server answers, for status; error "" when it does. */

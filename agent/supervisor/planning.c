@@ -6,6 +6,7 @@
  */
 #include "agent/supervisor/applying.h"
 #include "agent/supervisor/telling.h"
+#include "agent/supervisor/watching.h"
 #include "platform/clock.h"
 #include "store/revision.h"
 
@@ -128,6 +129,8 @@ static void finish(struct source_run *run)
 	tell_end(run, lp_happening_name(end));
 	run->incomplete = !r->complete;
 	run->rebuilt = false;
+	if (r->stopped.code == LP_OK)
+		run->deep = false;
 	if (r->complete)
 		run->apply_delay_ms = 0;
 	else
@@ -136,7 +139,9 @@ static void finish(struct source_run *run)
 		lp_applying_end(run); /* other steps may be under way */
 	else
 		lp_applying_clean(run);
+	lp_watching_planned(run);
 	lp_feed(run, CYCLE_APPLIED);
+	lp_watching_go_on(run);
 }
 
 /* --- what people are told of each object --- */
@@ -237,10 +242,17 @@ enum lp_code lp_planning_event(struct source_run *run, const struct event *event
 		if (!a->since_ms)
 			a->since_ms = lp_boot_ms();
 	}
+	/* a CRD was applied, or a kind is not served: what is known of kinds does not hold */
+	if (kind == STEP_WAIT || event->code == LP_NOT_FOUND)
+		run->super->cluster.discovered = false;
 	if (verdict == PLAN_SETTLED && object && event->kind != EVENT_DONE)
 		tell_problem(run, kind, object, event->message);
 	else if (verdict == PLAN_SETTLED && object && kind != STEP_WAIT) {
 		tell_done(run, object, event);
+		if (kind == STEP_APPLY)
+			lp_watching_applied(run, event, object->look);
+		else if (kind == STEP_PRUNE)
+			lp_watching_pruned(run, &object->key);
 		if (store_done(run, kind, object, event, &store_err) != LP_OK) {
 			lp_applying_store_failed(run, "write the inventory", &store_err);
 			return LP_OK;
@@ -333,10 +345,12 @@ void lp_planning_start(struct source_run *run)
 		lp_applying_store_failed(run, "begin the apply", &err);
 		return;
 	}
-	a->walks = (struct walks){.db = run->super->db,
-				  .source = run->config->name,
-				  .revision = a->ledger.revision.id,
-				  .config_digest = run->config->config_digest};
+	a->walks =
+		(struct walks){.db = run->super->db,
+			       .source = run->config->name,
+			       .revision = a->ledger.revision.id,
+			       .config_digest = run->config->config_digest,
+			       .drift = run->watching && !run->deep ? &run->watching->drift : NULL};
 	struct plan_reader reader = lp_walks_reader(&a->walks);
 	lp_plan_begin(&a->plan, &policy, &reader);
 	a->plan.last_id = run->super->cluster.last_id;

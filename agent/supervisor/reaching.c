@@ -11,6 +11,7 @@
  */
 #include "agent/supervisor/applying.h"
 #include "agent/supervisor/limits.h"
+#include "agent/supervisor/watching.h"
 #include "platform/clock.h"
 
 #define LEARN_AWAY_MS    3000   /* rendering can go on without */
@@ -61,6 +62,15 @@ static void ask_for_newer(struct source_run *run)
 	lp_feed(run, CYCLE_APPLIED);
 }
 
+/* Nothing is applied; what was applied before is watched, and what differs is told of. */
+static void only_watch(struct source_run *run)
+{
+	lp_applying_clean(run);
+	lp_watching_seed(run);
+	lp_watching_planned(run);
+	lp_feed(run, CYCLE_APPLIED);
+}
+
 /* All is known that a plan needs, but for the inventory. */
 static void go_on(struct source_run *run)
 {
@@ -70,6 +80,8 @@ static void go_on(struct source_run *run)
 	if (run->applying->learning) {
 		lp_applying_clean(run);
 		lp_feed(run, CYCLE_LEARNED);
+	} else if (lp_stored_state(run).suspended) {
+		only_watch(run);
 	} else if (lp_floor_is_ahead(run)) {
 		ask_for_newer(run);
 	} else if (lp_inventory_count(run->super->db, run->config->name, &known, &err) != LP_OK) {
@@ -100,6 +112,7 @@ static void connected(struct source_run *run)
 		return;
 	}
 	lp_kind_list_free(&a->kinds);
+	run->super->cluster.discovered = true;
 	if (run->looked) {
 		go_on(run);
 		return;
@@ -171,7 +184,11 @@ static void recovered(struct source_run *run)
 static void connect_to(struct source_run *run)
 {
 	run->applying->part = PART_CONNECT;
-	send_or_give_up(run, STEP_CONNECT, LP_CONNECT_ID);
+	/* Discovery holds until something is met that it does not know. */
+	if (run->super->cluster.discovered && run->looked && !run->deep)
+		go_on(run);
+	else
+		send_or_give_up(run, STEP_CONNECT, LP_CONNECT_ID);
 }
 
 void lp_reaching_wake(struct source_run *run)

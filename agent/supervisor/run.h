@@ -73,6 +73,8 @@ struct source_run {
 
 	struct leading leading;    /* leading.c's own */
 	struct applying *applying; /* applying.c's own; NULL unless it works */
+	struct watching *watching; /* watching.c's own; NULL in one that does not watch */
+	bool deep;                 /* the next apply passes over nothing */
 	int64_t apply_delay_ms;    /* the last backoff of applying; 0 none */
 	bool incomplete;           /* the last apply left something out */
 	bool rebuilt;              /* the store was lost: the next apply prunes nothing */
@@ -92,6 +94,7 @@ struct source_run {
 struct cluster_link {
 	struct link link;
 	uint64_t last_id;  /* of the steps of all plans: no answer can be taken for another's */
+	bool discovered;   /* the kinds in the store are what this role was told last */
 	bool reached;      /* the API server answered last time */
 	int64_t reached_s; /* wall; of the last change of reached */
 	char error[LP_ERR_MAX];

@@ -4,6 +4,7 @@
 #include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/telling.h"
+#include "agent/supervisor/watching.h"
 #include "platform/clock.h"
 #include "store/floor.h"
 #include "store/inventory.h"
@@ -361,11 +362,10 @@ static enum lp_code put_floor(struct db *db, const char *source, struct json *do
 }
 
 /* {"lastHeal": TIME or null, "lastHealed": OBJECT}: an edit that was undone last. */
-static enum lp_code put_drift(struct db *db, const char *source, const struct source_run *run,
-			      struct json *doc, struct jval *obj, struct err *err)
+static enum lp_code put_last_heal(struct db *db, const char *source, const struct source_run *run,
+				  struct json *doc, struct jval *v, struct err *err)
 {
 	const struct held_repeats *held = run ? lp_telling_held(run->super) : NULL;
-	struct jval *v = lp_json_put_obj(doc, obj, "drift");
 	struct stored_happening row;
 	enum lp_code code = lp_happening_last(db, held, source, LP_HAPPENED_HEALED, &row, err);
 
@@ -376,6 +376,34 @@ static enum lp_code put_drift(struct db *db, const char *source, const struct so
 	put_time(doc, v, "lastHeal", row.last_s);
 	lp_json_put_str(doc, v, "lastHealed", row.object);
 	return LP_OK;
+}
+
+/* What only the daemon knows of drift. */
+static void put_watching(const struct source_run *run, bool suspended, struct json *doc,
+			 struct jval *v, struct health *health)
+{
+	struct watching_state state = lp_watching_state(run, suspended);
+
+	lp_json_put_str(doc, v, "mode", state.mode);
+	lp_json_put_bool(doc, v, "watching", state.watching);
+	lp_json_put_int(doc, v, "differs", state.differs);
+	lp_json_put_int(doc, v, "heals", (int64_t)state.heals);
+	if (state.lost[0])
+		lp_json_put_str(doc, v, "lost", state.lost);
+	if (state.differs)
+		reason(health, 1, "%u object%s from what was applied; limpet events says how",
+		       state.differs, state.differs == 1 ? " differs" : "s differ");
+}
+
+static enum lp_code put_drift(struct db *db, const struct source_config *config,
+			      const struct source_run *run, bool suspended, struct json *doc,
+			      struct jval *obj, struct health *health, struct err *err)
+{
+	struct jval *v = lp_json_put_obj(doc, obj, "drift");
+
+	if (run)
+		put_watching(run, suspended, doc, v, health);
+	return put_last_heal(db, config->name, run, doc, v, err);
 }
 
 static enum lp_code source_json(struct db *db, const struct source_config *config,
@@ -405,7 +433,7 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 	LP_TRY(lp_freshness_get(db, config, run ? &run->clock : NULL, &fresh, err));
 	put_conditions(&fresh, &state, run, doc, v, health);
 	LP_TRY(put_floor(db, config->name, doc, v, health, err));
-	LP_TRY(put_drift(db, config->name, run, doc, v, err));
+	LP_TRY(put_drift(db, config, run, state.suspended, doc, v, health, err));
 	LP_TRY(put_verdicts(db, config->name, doc, v, err));
 	LP_TRY(put_refusals(db, &state, config->name, doc, v, health, err));
 	if (run)

@@ -5,6 +5,7 @@
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/schedule.h"
 #include "agent/supervisor/telling.h"
+#include "agent/supervisor/watching.h"
 #include "platform/clock.h"
 #include "platform/sandbox.h"
 #include "platform/text.h"
@@ -274,7 +275,11 @@ static void poll_due(void *ctx)
 
 static void apply_due(void *ctx)
 {
-	lp_feed(ctx, CYCLE_APPLY_DUE);
+	struct source_run *run = ctx;
+
+	if (!run->apply_delay_ms) /* not a retry of what was left out */
+		run->deep = true;
+	lp_feed(run, CYCLE_APPLY_DUE);
 }
 
 static void stop(void *ctx)
@@ -328,7 +333,8 @@ static void swap_config(struct supervisor *super, const struct config *next)
 	run->phase_ms = lp_schedule_phase(run->config->url, next->site, run->config->poll_ms);
 	run->state = CYCLE_IDLE; /* the cycle begins anew */
 	run->poll_delay_ms = run->apply_delay_ms = 0;
-	run->apply_late = run->poll_late = !lp_stored_state(run).suspended;
+	run->deep = run->apply_late = true;
+	run->poll_late = !lp_stored_state(run).suspended;
 }
 
 static void reload(void *ctx)
@@ -387,6 +393,7 @@ static enum lp_code prepare_run(struct supervisor *super, struct err *err)
 	run->super = super;
 	run->config = &super->config.sources[0];
 	run->problems = LP_BUF(PROBLEM_BYTES);
+	run->deep = true; /* what happened while we were away is not known */
 	run->poll = (struct timer){.fire = poll_due, .ctx = run};
 	run->apply = (struct timer){.fire = apply_due, .ctx = run};
 	run->phase_ms =
@@ -420,7 +427,8 @@ static void begin_daemon(struct supervisor *super)
 
 	lp_notify_ready(&super->notify);
 	lp_outcome(run, 0, "started");
-	run->apply_late = state.desired && !state.suspended;
+	run->apply_late =
+		state.desired; /* of a suspended source only what is watched comes of it */
 	run->poll_late = fresh && !state.suspended && !state.failures;
 	rest(run);
 }
@@ -475,6 +483,7 @@ static void close_all(struct supervisor *super)
 	lp_fetching_end(&super->run);
 	lp_judging_end(&super->run);
 	lp_applying_end(&super->run);
+	lp_watching_close(&super->run);
 	lp_control_close(super);
 	lp_telling_close(super);
 	lp_buf_free(&super->run.problems);
@@ -495,6 +504,8 @@ static enum lp_code run_all(struct supervisor *super, struct err *err)
 	lp_floor_open(&super->run);
 	wall_in(super);
 	lp_freshness_open(&super->run);
+	if (super->wish.kind == WISH_RUN)
+		lp_watching_open(&super->run);
 	super->first = (struct timer){.fire = begin, .ctx = super};
 	lp_loop_timer_set(super->loop, &super->first, lp_boot_ms());
 	LP_TRY(lp_loop_run(super->loop, err));

@@ -124,9 +124,14 @@ static enum lp_code next_desired(struct walks *w, struct plan_object *ret, bool 
 			       err));
 	lp_config_effective(w->desired.at.digest, &state, ret->digest);
 	code = lp_inventory_get(w->db, w->source, &w->desired.at.key, &row, err);
-	if (code == LP_OK)
-		memcpy(&ret->known, row.live, sizeof(ret->known));
-	return code == LP_NOT_FOUND ? LP_OK : code;
+	if (code != LP_OK)
+		return code == LP_NOT_FOUND ? LP_OK : code;
+	memcpy(&ret->known, row.live, sizeof(ret->known));
+	ret->clean = w->drift && row.state == LP_INVENTORY_APPLIED &&
+		     memcmp(row.digest, ret->digest, sizeof(row.digest)) == 0 &&
+		     lp_drift_is_clean(w->drift, &ret->key);
+	ret->look = w->drift && lp_drift_differs(w->drift, &ret->key);
+	return LP_OK;
 }
 
 static enum lp_code next_removed(struct walks *w, struct plan_object *ret, bool *ret_more,

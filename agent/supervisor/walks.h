@@ -2,6 +2,7 @@
 #ifndef LIMPET_AGENT_SUPERVISOR_WALKS_H
 #define LIMPET_AGENT_SUPERVISOR_WALKS_H
 /* The door store -> plan: what the plan walks over, from the store's cursors. */
+#include "agent/cluster/drift.h"
 #include "agent/cluster/plan.h"
 #include "agent/supervisor/limits.h"
 #include "store/inventory.h"
@@ -11,7 +12,8 @@ struct walks {
 	struct db *db; /* borrowed, as is source */
 	const char *source;
 	int64_t revision;
-	bool config_digest; /* of the source's configuration */
+	bool config_digest;        /* of the source's configuration */
+	const struct drift *drift; /* borrowed; what of it is clean; NULL: nothing */
 	struct object_cursor desired;
 	struct inventory_cursor removed, inventory;
 	bool desired_ended; /* of WALK_KINDS: the inventory comes second */

@@ -3,6 +3,7 @@
  * to the cycle, which takes it up as soon as what runs now has ended. */
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/telling.h"
+#include "agent/supervisor/watching.h"
 #include "store/revision.h"
 
 #include <inttypes.h>
@@ -41,7 +42,7 @@ static void stop_fetching(struct source_run *run)
 enum lp_code lp_wish_sync(struct source_run *run, struct err *err)
 {
 	LP_TRY(not_suspended(run, err));
-	run->judge_again = true;
+	run->judge_again = run->deep = true;
 	set_going(run, true);
 	return LP_OK;
 }
@@ -141,6 +142,7 @@ enum lp_code lp_wish_resume(struct source_run *run, struct err *err)
 	lp_applying_flush(run);
 	LP_TRY(store_resume(run, err));
 	lp_log(LOG_LEVEL_INFO, "resumed", "source", run->config->name, NULL);
+	lp_watching_reconsider(run);
 	set_going(run, true);
 	return LP_OK;
 }

@@ -36,7 +36,8 @@ static void a_short_file_gets_every_default(void)
 	CHECK(config.sources[0].poll_ms == 300000);
 	CHECK(config.sources[0].trust.rsa_bits == 2048);
 	CHECK(config.cluster.concurrency == 2);
-	CHECK(config.cluster.reconcile_ms == 600000);
+	CHECK(config.cluster.reconcile_ms == 12 * 3600000);
+	CHECK(config.drift == DRIFT_MODE_HEAL && config.sources[0].drift == DRIFT_MODE_INHERIT);
 	CHECK(config.retention.bytes == 32 << 20);
 	CHECK(config.log == LOG_LEVEL_INFO);
 }

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIMPET_AGENT_SUPERVISOR_WATCHING_H
+#define LIMPET_AGENT_SUPERVISOR_WATCHING_H
+/*
+ * Keeps what was applied as it was applied: tells the cluster role what to
+ * watch, lets drift.h judge what is seen, and looks at what it suspects by steps
+ * that put it right, or only tell, as the configuration and the person say.
+ */
+#include "agent/cluster/drift.h"
+#include "agent/supervisor/cluster.h"
+#include "store/inventory.h"
+
+/* A look that is under way. */
+struct look {
+	uint64_t id; /* of its step; 0: none */
+	struct object_key key;
+	bool dry;
+};
+
+struct watching {
+	struct drift drift;
+	struct look looks[LP_CONCURRENCY_MAX];
+	unsigned looking;
+	bool walking; /* over the inventory, for the suspects that the queue had no room for */
+	struct inventory_cursor walk;
+	struct timer wake;     /* when a suspect that waits is due */
+	uint8_t ordered[32];   /* digest of what the role was told to watch; zero: nothing */
+	int64_t deep_ms;       /* CLOCK_BOOTTIME; of the last deep pass that a watch asked for */
+	uint64_t heals;        /* since the start */
+	char lost[LP_ERR_MAX]; /* why changes may be missed; "" they are not */
+};
+
+void lp_watching_open(struct source_run *run);  /* at the start of a daemon, once */
+void lp_watching_close(struct source_run *run); /* at its end */
+
+/* The role told of something it saw. LP_LIMIT, LP_INTERNAL: the role is then to be ended. */
+LP_CHECKED enum lp_code lp_watching_sighting(struct source_run *run,
+					     const struct sighting *sighting, struct err *err);
+
+/* Whether event ends a look of ours, and if so, what it means. */
+bool lp_watching_event(struct source_run *run, const struct event *event);
+
+/* A plan applied or pruned an object. */
+void lp_watching_applied(struct source_run *run, const struct event *event, bool looked);
+void lp_watching_pruned(struct source_run *run, const struct object_key *key);
+
+/* Without a plan: what the store says was applied is what is expected. */
+void lp_watching_seed(struct source_run *run);
+
+/* A plan has ended: from now on its kinds are watched. */
+void lp_watching_planned(struct source_run *run);
+
+/* The role is gone: nothing is seen until the next plan. */
+void lp_watching_gone(struct source_run *run);
+
+/* Looks at what there is to look at, as far as it may now. */
+void lp_watching_go_on(struct source_run *run);
+
+/* What is known now, for people. */
+struct watching_state {
+	const char *mode; /* "heal" or "report" */
+	bool watching;    /* every change is told */
+	unsigned differs; /* objects that differ, or may */
+	uint64_t heals;
+	const char *lost; /* borrowed; why changes may be missed, "" when nothing is wrong */
+};
+struct watching_state lp_watching_state(const struct source_run *run, bool suspended);
+
+/* A person or the configuration has decided anew what is healed. */
+void lp_watching_reconsider(struct source_run *run);
+#endif

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs is kept as it was applied: a foreign edit is seen at once and healed, or only told."""
+
+import json
+import time
+
+import pytest
+
+from support.sitefiles import small_site
+from support.told import source, wait_applied, wait_idle
+from support.waiting import wait_until
+
+
+def deployment(site, replicas=2, image="registry.example/till:1"):
+    return {"deployment.yaml": json.dumps({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": site.namespace, "labels": {"tier": "shop"}},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}},
+                 "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [
+                     {"name": "web", "image": image, "args": ["--serve"],
+                      "ports": [{"containerPort": 80, "name": "http"}],
+                      "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}]}}}})}
+
+
+def converged(site, **config):
+    """A daemon that watches what it has applied."""
+    site.limpet.config["cluster"].update(config)
+    site.limpet.write_config()
+    site.limpet.start()
+    commit = site.repo.publish({**small_site(site.prefix), **deployment(site)})
+    wait_applied(site, commit)
+    watching(site)
+    return commit
+
+
+def drift(site):
+    return source(site.limpet.status())["drift"]
+
+
+def watching(site):
+    """Waits until every change is told."""
+    site.limpet.wait_status(lambda s: source(s)["drift"]["watching"], "all kinds to be watched")
+
+
+def patch(site, kind, name, body, manager="kubectl-patch"):
+    site.cluster.kubectl("patch", kind, name, "-n", site.namespace, "--type=merge", "-p",
+                         json.dumps(body), f"--field-manager={manager}")
+
+
+def version(site, name="till-1"):
+    config_map = site.get("ConfigMap", name)
+    return config_map and config_map["data"].get("version")
+
+
+def test_an_edit_is_healed_at_once(site):
+    converged(site)
+
+    patch(site, "configmap", "till-1", {"data": {"version": "666", "more": "x"}})
+
+    wait_until(lambda: site.get("ConfigMap", "till-1")["data"] == {"version": "1"}, "the heal", 5)
+    told = drift(site)
+    assert told["heals"] == 1 and told["differs"] == 0 and told["lastHeal"]
+
+
+def test_what_is_deleted_by_hand_comes_back(site):
+    converged(site)
+
+    for name in ("till-0", "till-1", "till-2"):
+        site.cluster.api.delete("ConfigMap", name, site.namespace)
+    site.cluster.api.delete("Deployment", "web", site.namespace)
+
+    wait_until(lambda: site.get("Deployment", "web") and all(
+        version(site, f"till-{i}") == "1" for i in range(3)), "all of it", 10)
+
+
+def test_a_label_that_is_taken_away_comes_back(site):
+    converged(site)
+
+    site.cluster.kubectl("label", "deployment", "web", "-n", site.namespace, "tier-",
+                         "applyset.kubernetes.io/part-of-")
+
+    wait_until(lambda: "tier" in site.get("Deployment", "web")["metadata"]["labels"] and
+               "applyset.kubernetes.io/part-of" in site.get("Deployment", "web")["metadata"]["labels"],
+               "the labels", 5)
+
+
+def test_what_another_operator_adds_stays_and_causes_no_second_write(site):
+    converged(site)
+
+    patch(site, "deployment", "web", {"metadata": {"labels": {"mesh": "on"}}}, manager="mesh")
+    patch(site, "configmap", "till-1", {"data": {"added": "yes"}}, manager="mesh")
+    time.sleep(2)
+    before = site.get("ConfigMap", "till-1")["metadata"]["resourceVersion"]
+    time.sleep(1)
+
+    assert site.get("Deployment", "web")["metadata"]["labels"]["mesh"] == "on"
+    assert site.get("ConfigMap", "till-1")["data"] == {"version": "1", "added": "yes"}
+    assert site.get("ConfigMap", "till-1")["metadata"]["resourceVersion"] == before
+    assert drift(site)["heals"] == 0
+
+
+def test_drift_is_only_reported_where_the_configuration_says_so(site):
+    site.limpet.config["sources"][0]["drift"] = "report"
+    converged(site)
+
+    patch(site, "configmap", "till-1", {"data": {"version": "666"}})
+
+    site.limpet.wait_status(lambda s: source(s)["drift"]["differs"] == 1, "the report", 10)
+    time.sleep(1)
+    assert version(site) == "666" and drift(site)["heals"] == 0
+
+
+def test_a_suspended_source_reports_and_its_resume_heals(site):
+    converged(site)
+    site.limpet.ok("suspend")
+
+    patch(site, "configmap", "till-1", {"data": {"version": "666"}})
+    site.limpet.wait_status(lambda s: source(s)["drift"]["differs"] == 1, "the report", 10)
+    assert version(site) == "666"
+    site.limpet.stop()
+    site.limpet.start()
+    site.limpet.wait_status(lambda s: source(s)["drift"]["differs"] == 1, "the report again", 15)
+    assert version(site) == "666"
+    site.limpet.ok("resume")
+
+    wait_until(lambda: version(site) == "1", "the heal", 10)
+
+
+def test_a_person_can_debug_by_an_annotation_on_the_live_object(site):
+    converged(site)
+    site.cluster.kubectl("annotate", "deployment", "web", "-n", site.namespace,
+                         "limpet.dev/drift=report")
+
+    patch(site, "deployment", "web", {"spec": {"replicas": 7}})
+    time.sleep(2)
+    assert site.get("Deployment", "web")["spec"]["replicas"] == 7
+    site.cluster.kubectl("annotate", "deployment", "web", "-n", site.namespace,
+                         "limpet.dev/drift-")
+
+    wait_until(lambda: site.get("Deployment", "web")["spec"]["replicas"] == 2, "the heal", 10)
+
+
+def test_a_fight_is_told_and_waits(site):
+    converged(site)
+
+    for number in range(12):
+        patch(site, "configmap", "till-1", {"data": {"version": f"mine-{number}"}}, manager="rival")
+        time.sleep(0.5)
+
+    told = drift(site)
+    assert 4 <= told["heals"] <= 6 and version(site).startswith("mine")
+    log = site.limpet.log()
+    assert "fight" in log and "rival" in log
+
+
+def requests(site, mark):
+    """(verb, resource) of what limpet asked the API server since then, Leases aside."""
+    return [(e["verb"], e["objectRef"]["resource"]) for e in site.cluster.requests("edge")[mark:]
+            if e["objectRef"]["resource"] != "leases"]
+
+
+@pytest.fixture
+def counted(site_on_own_cluster):
+    """A site whose limpet is a user of its own in the audit log."""
+    site = site_on_own_cluster
+    kubeconfig = site.cluster.make_user("edge", ["system:masters"],
+                                        path=site.folder / "edge.kubeconfig")
+    site.limpet.config["cluster"]["kubeconfig"] = str(kubeconfig)
+    return site
+
+
+def test_a_watch_that_ends_in_order_is_asked_for_once_more_without_a_list(counted):
+    site = counted
+    converged(site, watchTimeout="5s")
+    wait_idle(site)
+    time.sleep(6)
+    mark = len(site.cluster.requests("edge"))
+    time.sleep(11)
+
+    seen = requests(site, mark)
+    kinds = {resource for _, resource in seen}
+    assert kinds == {"namespaces", "configmaps", "deployments"}
+    assert {verb for verb, _ in seen} == {"watch"}
+    assert 6 <= len(seen) <= 9
+    assert drift(site)["watching"]
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["stopped", "killed"])
+def test_a_restart_of_the_api_server_loses_no_edit(counted, hard):
+    site = counted
+    converged(site)
+    site.cluster.stop_apiserver(hard)
+    site.limpet.wait_status(lambda s: not source(s)["drift"]["watching"], "the watches to end")
+    site.cluster.start_apiserver()
+    patch(site, "configmap", "till-1", {"data": {"version": "666"}})
+
+    wait_until(lambda: version(site) == "1", "the heal", 40)
+    watching(site)
+    patch(site, "configmap", "till-2", {"data": {"version": "666"}})
+    wait_until(lambda: version(site, "till-2") == "1", "the next heal", 5)
+
+
+def test_an_edit_while_limpet_is_away_is_healed_at_its_start(site):
+    converged(site)
+    site.limpet.kill()
+    patch(site, "configmap", "till-1", {"data": {"version": "666"}})
+    site.cluster.api.delete("ConfigMap", "till-2", site.namespace)
+
+    site.limpet.start()
+
+    wait_until(lambda: version(site) == "1" and version(site, "till-2") == "1", "the heal", 15)
+    assert site.get("ConfigMap", "till-1")["data"] == {"version": "1"}
+
+
+def test_a_push_that_changes_one_object_asks_little(counted):
+    site = counted
+    converged(site)
+    wait_idle(site)
+    mark = len(site.cluster.requests("edge"))
+    site.repo.edit("till-1.yaml", 'version: "1"', 'version: "2"')
+    commit = site.repo.publish(message="A new till")
+    wait_applied(site, commit)
+
+    seen = requests(site, mark)
+    assert len(seen) <= 5, seen
+    assert ("patch", "configmaps") in seen and version(site) == "2"
+
+
+def test_a_restart_of_a_converged_agent_writes_nothing(site):
+    converged(site)
+
+    def versions():
+        return {name: site.get(kind, name)["metadata"]["resourceVersion"] for kind, name in
+                [("ConfigMap", "till-0"), ("ConfigMap", "till-1"), ("ConfigMap", "till-2")]}
+
+    before = versions()
+    for _ in range(3):
+        site.limpet.stop()
+        site.limpet.start()
+        wait_idle(site)
+        watching(site)
+    assert versions() == before
