@@ -108,12 +108,14 @@ def test_a_refused_tip_that_is_judged_again_raises_its_count(device):
     for _ in range(3):
         assert device.limpet.run("sync").code == 1
 
+    wait_idle(device)
     last = events(device)[-1]
-    assert last["kind"] == "refused" and last["count"] == 4 and last["last"] >= last["at"]
-    assert "(4 times, last " in device.limpet.ok("events").out
+    # a poll that was under way judges it, too
+    assert last["kind"] == "refused" and last["count"] >= 4 and last["last"] >= last["at"]
+    assert f"({last['count']} times, last " in device.limpet.ok("events").out
     before = kinds(device)
     device.limpet.stop()        # writes what was held
-    assert events(device)[-1]["count"] == 4
+    assert events(device)[-1] == last
     device.limpet.start()
     wait_idle(device)
     assert kinds(device) == before, "a restart that changes nothing is no event"
@@ -129,7 +131,7 @@ def test_what_was_not_written_of_a_count_is_all_that_a_kill_loses(device):
     after = events(device)
 
     assert [event["id"] for event in after] == [event["id"] for event in before]
-    assert (before[-1]["count"], after[-1]["count"]) == (2, 1)
+    assert before[-1]["count"] >= 2 and after[-1]["count"] == 1
 
 
 def test_a_kill_in_the_middle_of_a_prune_loses_and_doubles_no_event(device):
