@@ -87,7 +87,8 @@ static void applied(struct job *job)
 		return;
 	if (job->status != 201)
 		outcome = has_moved(job, &now) ? OUTCOME_CONFIGURED : OUTCOME_UNCHANGED;
-	lp_apply_done(job, outcome);
+	if (!now.handed || !lp_careful_back(job))
+		lp_apply_done(job, outcome);
 }
 
 /* 404: the namespace is missing, or the kind is not served (any more, or yet). */
@@ -121,6 +122,8 @@ void lp_apply_refused(struct job *job)
 		lp_job_again(job); /* somebody wrote at the same moment */
 	else if (is_of_old_version(&status) && !job->look.renew && !dry)
 		lp_careful_renew(job);
+	else if (status.code == 422 && lp_careful_undo(job))
+		return;
 	else if ((status.code == 409 || status.code == 422) && (!job->look.on || dry))
 		lp_careful_second(job);
 	else

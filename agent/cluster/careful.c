@@ -6,8 +6,8 @@
  * anybody may: whatever that is has an entry of its own by then.
  */
 #include "agent/cluster/job.h"
+#include "agent/cluster/managed.h"
 #include "agent/cluster/skim.h"
-#include "agent/cluster/story.h"
 #include "platform/clock.h"
 
 #include <string.h>
@@ -25,6 +25,7 @@ void lp_careful_free(struct look *l)
 	lp_buf_free(&l->before);
 	lp_buf_free(&l->desired);
 	lp_buf_free(&l->refusal);
+	lp_buf_free(&l->undo);
 }
 
 /* --- the apply --- */
@@ -42,6 +43,14 @@ static void apply(struct job *job)
 		lp_job_error(job, &err);
 	else
 		lp_apply_send(job, job->step.how == APPLY_DRY);
+}
+
+static void keep_refusal(struct job *job)
+{
+	lp_buf_free(&job->look.refusal);
+	job->look.refusal = job->answer;
+	job->answer = (struct buf){0};
+	job->look.refusal_status = job->status;
 }
 
 /* The refusal that made us look is the last word. */
@@ -70,6 +79,16 @@ static void again(struct job *job)
 		lp_job_later(job, (int64_t)lp_random_between(1, CONFLICT_MS << l->looks / 2), look);
 }
 
+static void remember_version(struct job *job)
+{
+	struct metadata now;
+	struct err err;
+
+	job->look.version[0] = '\0';
+	if (lp_metadata_read(LP_SLICE_OF(&job->answer), &now, &err) == LP_OK)
+		memcpy(job->look.version, now.live.version, sizeof(job->look.version));
+}
+
 static void rewritten(struct job *job)
 {
 	struct metadata now;
@@ -81,13 +100,14 @@ static void rewritten(struct job *job)
 	} else if (!job->look.made) {
 		job->look.wrote = true;
 		lp_buf_free(&job->look.refusal);
+		remember_version(job);
 		apply(job);
 	} else if (lp_apply_take(job, &now)) {
 		lp_apply_done(job, OUTCOME_CREATED);
 	}
 }
 
-static void send_rewrite(struct job *job, struct buf *patch)
+static void send_rewrite(struct job *job, struct buf *patch, void (*then)(struct job *job))
 {
 	lp_buf_free(&job->body);
 	job->body = *patch;
@@ -98,13 +118,12 @@ static void send_rewrite(struct job *job, struct buf *patch)
 						  .accept = LP_ACCEPT_METADATA,
 						  .content_type = "application/json-patch+json",
 						  .max_bytes = LP_ANSWER_BYTES},
-			    rewritten);
+			    then);
 }
 
-/* The object as a tree, when something of it may have to go; otherwise none. */
-static enum lp_code parse_object(const struct look *l, struct json **ret, struct err *err)
+enum lp_code lp_careful_parse(const struct look *l, struct json **ret, struct err *err)
 {
-	if (!l->handed.len)
+	if (!l->handed.len && !l->has_handed)
 		return LP_OK;
 	return lp_json_parse(l->object.data, l->object.len, LP_MANAGED_MEMORY, ret, err);
 }
@@ -120,14 +139,19 @@ static enum lp_code plan(struct job *job, struct slice seen, struct buf *ret_pat
 
 	snprintf(version, sizeof(version), "%s%s%s", key->group, key->group[0] ? "/" : "",
 		 key->version);
-	LP_TRY(parse_object(l, &desired, err));
+	LP_TRY(lp_careful_parse(l, &desired, err));
 	const struct managed_wish wish = {.take = l->take,
 					  .renew = l->renew,
 					  .api_version = version,
 					  .handed = LP_SLICE_OF(&l->handed),
 					  .desired = desired};
 	LP_TRY(lp_managed_plan(seen, &wish, &done, ret_patch, err));
-	l->hands = done.hands;
+	l->hands |= done.hands;
+	lp_buf_free(&l->undo);
+	l->undo = LP_BUF(LP_ANSWER_BYTES);
+	struct slice fields = lp_skim_at(seen, "metadata", "managedFields", NULL);
+	if (done.takes)
+		LP_TRY(lp_buf_append(&l->undo, fields.data, fields.len, err));
 	memcpy(l->whole, done.whole, sizeof(l->whole));
 	lp_buf_free(&l->desired);
 	l->desired = LP_BUF(LP_OBJECT_BYTES + 256);
@@ -143,13 +167,69 @@ static void rewrite(struct job *job, struct slice seen)
 	if (plan(job, seen, &patch, &err) != LP_OK)
 		lp_job_error(job, &err);
 	else if (patch.len && job->step.how != APPLY_DRY)
-		send_rewrite(job, &patch);
+		send_rewrite(job, &patch, rewritten);
 	else if (l->renew && l->refusal.len)
 		refused_after_all(job);
 	else if (l->made)
 		lp_apply_done(job, OUTCOME_CREATED);
 	else
 		apply(job);
+}
+
+/* --- back --- */
+
+static void undone(struct job *job)
+{
+	struct look *l = &job->look;
+	struct status status;
+
+	if (!lp_job_ok(job)) { /* somebody wrote meanwhile; whoever comes next looks again */
+		refused_after_all(job);
+		return;
+	}
+	lp_status_read(l->refusal_status, LP_SLICE_OF(&l->refusal), &status);
+	snprintf(l->refused, sizeof(l->refused), "%s", status.message);
+	l->wrote = false;
+	apply(job);
+}
+
+bool lp_careful_undo(struct job *job)
+{
+	LP_AUTO(lp_buf_free) struct buf patch = LP_BUF(2 * LP_ANSWER_BYTES);
+	struct look *l = &job->look;
+	struct err err;
+
+	if (!l->wrote || !l->undo.len || !l->version[0])
+		return false;
+	keep_refusal(job);
+	l->take = false;
+	if (lp_managed_put_back(LP_SLICE_OF(&l->undo), l->version, &patch, &err) != LP_OK)
+		lp_job_error(job, &err);
+	else
+		send_rewrite(job, &patch, undone);
+	return true;
+}
+
+bool lp_careful_back(struct job *job)
+{
+	LP_AUTO(lp_buf_free) struct buf patch = LP_BUF(2 * LP_ANSWER_BYTES);
+	struct look *l = &job->look;
+	struct err err;
+
+	l->has_handed = true;
+	l->object = job->body;
+	job->body = (struct buf){0};
+	if (plan(job, LP_SLICE_OF(&job->answer), &patch, &err) != LP_OK) {
+		lp_job_error(job, &err);
+		return true;
+	}
+	if (!patch.len)
+		return false;
+	l->on = true;
+	l->before = job->answer;
+	job->answer = (struct buf){0};
+	send_rewrite(job, &patch, rewritten);
+	return true;
 }
 
 /* --- looking --- */
@@ -177,7 +257,8 @@ static void seen(struct job *job)
 		lp_job_done(job, OUTCOME_KEPT);
 		return;
 	}
-	if (l->second && !(now.marks & SIGHT_OVERRIDABLE)) {
+	l->has_handed |= now.handed;
+	if (l->second && !(now.marks & SIGHT_OVERRIDABLE) && !now.handed) {
 		refused_after_all(job);
 		return;
 	}
@@ -235,14 +316,6 @@ void lp_careful_begin(struct job *job)
 	look(job);
 }
 
-static void keep_refusal(struct job *job)
-{
-	lp_buf_free(&job->look.refusal);
-	job->look.refusal = job->answer;
-	job->answer = (struct buf){0};
-	job->look.refusal_status = job->status;
-}
-
 void lp_careful_renew(struct job *job)
 {
 	keep_refusal(job);
@@ -250,114 +323,14 @@ void lp_careful_renew(struct job *job)
 	lp_careful_begin(job);
 }
 
-/* --- the end --- */
-
-static void add(struct job *job, const char *text, const char *more)
-{
-	struct event *event = &job->event;
-	size_t used = strlen(event->message);
-
-	snprintf(event->message + used, sizeof(event->message) - used, "%s%s%s", used ? "; " : "",
-		 text, more);
-}
-
-/* Ends the step and tells who had changed what. */
-static void finish(struct job *job, const struct story *story, enum outcome outcome)
-{
-	struct event *event = &job->event;
-	const struct look *l = &job->look;
-	bool changed = outcome == OUTCOME_CONFIGURED;
-
-	event->message[0] = '\0';
-	snprintf(event->manager, sizeof(event->manager), "%s",
-		 changed ? story->manager : story->foreign_manager);
-	if (changed)
-		add(job,
-		    story->text[0] ? story->text
-		    : l->hands     ? "handed over what others may own"
-				   : "no other manager had changed it: a new value of ours, an "
-				     "order, or a write under our own name",
-		    "");
-	if (story->foreign_text[0])
-		add(job, story->foreign_text, "");
-	if (l->whole[0])
-		add(job, l->whole, " stays ours: it is in a value that is only written as a whole");
-	lp_apply_done(job, outcome);
-}
-
-/* What the metadata before and after say of it; nothing but the error when they cannot be read. */
-static void compare(const struct job *job, struct slice after, struct story *ret)
-{
-	LP_AUTO(lp_json_freep) struct json *desired = NULL;
-	const struct look *l = &job->look;
-	struct err err;
-
-	*ret = (struct story){0};
-	if (parse_object(l, &desired, &err) != LP_OK ||
-	    lp_story_tell(LP_SLICE_OF(&l->before), after,
-			  &(struct story_free){LP_SLICE_OF(&l->handed), desired}, ret,
-			  &err) != LP_OK)
-		snprintf(ret->text, sizeof(ret->text), "who changed it: %s", err.msg);
-}
-
-static void finish_applied(struct job *job, const struct metadata *now)
-{
-	const struct look *l = &job->look;
-	struct story story;
-
-	if (!l->before.len) {
-		lp_apply_done(job, OUTCOME_CREATED);
-		return;
-	}
-	compare(job, LP_SLICE_OF(&job->answer), &story);
-	finish(job, &story,
-	       l->wrote || lp_live_moved(&l->live, &now->live) ? OUTCOME_CONFIGURED
-							       : OUTCOME_UNCHANGED);
-}
-
-/* Nothing was written, so that the object is as it was at the look. */
-static void finish_dry(struct job *job)
-{
-	const struct look *l = &job->look;
-	struct story story;
-	struct metadata then;
-	struct err err;
-
-	if (!l->before.len) {
-		snprintf(job->event.message, sizeof(job->event.message), "it is not there");
-		lp_job_done(job, OUTCOME_CONFIGURED);
-		return;
-	}
-	if (lp_metadata_read(LP_SLICE_OF(&job->answer), &then, &err) != LP_OK) {
-		lp_job_retry(job, LP_TRANSIENT, -1, "%s", err.msg);
-		return;
-	}
-	compare(job, LP_SLICE_OF(&job->answer), &story);
-	bool same = then.live.generation == l->live.generation &&
-		    memcmp(then.live.entry, l->live.entry, sizeof(then.live.entry)) == 0;
-	finish(job, &story,
-	       same && !story.added && !l->hands ? OUTCOME_UNCHANGED : OUTCOME_CONFIGURED);
-}
-
-/* A dry run takes nothing over, and may be refused for what a takeover would mend. */
-static void dry_refused(struct job *job)
-{
-	struct story story;
-
-	if (!(job->event.marks & SIGHT_OVERRIDABLE)) {
-		lp_job_refused(job);
-		return;
-	}
-	compare(job, LP_SLICE_OF(&job->look.before), &story);
-	finish(job, &story, OUTCOME_CONFIGURED);
-}
+/* --- from the apply --- */
 
 void lp_careful_second(struct job *job)
 {
 	struct look *l = &job->look;
 
 	if (job->step.how == APPLY_DRY) {
-		dry_refused(job);
+		lp_finish_dry_refused(job);
 		return;
 	}
 	keep_refusal(job);
@@ -371,7 +344,7 @@ void lp_careful_applied(struct job *job)
 	struct metadata now;
 
 	if (job->step.how == APPLY_DRY) {
-		finish_dry(job);
+		lp_finish_dry(job);
 		return;
 	}
 	if (!lp_apply_take(job, &now))
@@ -383,6 +356,6 @@ void lp_careful_applied(struct job *job)
 		l->rounds++;
 		rewrite(job, LP_SLICE_OF(&job->answer));
 	} else {
-		finish_applied(job, &now);
+		lp_finish_applied(job, &now);
 	}
 }

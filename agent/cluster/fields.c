@@ -117,6 +117,36 @@ static struct jval *node_union(struct json *doc, struct jval *const *nodes, size
 	return to && keep_leaf(doc, nodes, count, to) ? to : NULL;
 }
 
+/* One member of `from` without what the same member of `less` has; false past the ceiling. */
+static bool put_rest(struct json *doc, struct jval *to, const char *key, struct jval *from,
+		     struct jval *less)
+{
+	if (!less)
+		return lp_json_append(doc, to, key, lp_json_copy(doc, from));
+	if (!lp_fields_below(from))
+		return lp_fields_owned(less) || lp_json_append(doc, to, key, lp_json_obj(doc));
+	struct jval *rest = lp_fields_minus(doc, from, less);
+	if (rest && lp_fields_owned(less))
+		lp_json_del(rest, ".");
+	return rest && (!lp_json_len(rest) || lp_json_append(doc, to, key, rest));
+}
+
+struct jval *lp_fields_minus(struct json *doc, struct jval *from, struct jval *less)
+{
+	LP_AUTO(free_members) struct members m = {0};
+	struct jval *const sets[] = {from, less};
+	struct jval *to = lp_json_obj(doc);
+	bool good = to && collect(sets, 2, &m);
+
+	for (size_t i = 0, n; good && i < m.count; i += n) {
+		n = same_key(&m, i);
+		if (m.list[i].set == 0)
+			good = put_rest(doc, to, m.list[i].key, m.list[i].value,
+					n > 1 ? m.list[i + 1].value : NULL);
+	}
+	return good ? to : NULL;
+}
+
 /* --- items of lists --- */
 
 /* What stands behind "k:", "v:" or "i:"; NULL when it is something else, or no JSON. */

@@ -14,6 +14,9 @@
  */
 struct jval *lp_fields_union(struct json *doc, struct jval *const *sets, size_t count);
 
+/* What is in the one set and not in the other, as a new tree of doc; NULL past doc's ceiling. */
+struct jval *lp_fields_minus(struct json *doc, struct jval *from, struct jval *less);
+
 /* Whether the path of a node is in its set; NULL is not. */
 bool lp_fields_owned(const struct jval *node);
 

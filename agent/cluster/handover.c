@@ -279,6 +279,6 @@ enum lp_code lp_handover(struct handover *h, bool *ret_changed, struct err *err)
 		if (!h->theirs)
 			return lp_json_full(h->doc, "managedFields", err);
 	}
-	*ret_changed = changed;
+	*ret_changed |= changed;
 	return LP_OK;
 }

@@ -8,7 +8,7 @@
  *
  *	connect.c apply.c wait.c prune.c parent.c recover.c
  *	lease.c config.c                                      begin_... of each step kind
- *	careful.c                                             an apply that looks first
+ *	careful.c finish.c                                    an apply that looks first, its end
  *	job.c                                                 requests, answers, events
  *	role.c                                                the loop
  */
@@ -18,6 +18,7 @@
 #include "agent/cluster/limits.h"
 #include "agent/cluster/status.h"
 #include "platform/crypto.h"
+#include "platform/json.h"
 
 #define LP_JOB_URL_BYTES (LP_URL_MAX + LP_CONTINUE_BYTES + 2048u)
 
@@ -70,6 +71,7 @@ struct look {
 	bool renew;         /* entries of another version are rewritten; once */
 	bool wrote;         /* managedFields were rewritten */
 	bool hands;         /* there is something to hand over */
+	bool has_handed;    /* something was handed over before */
 	bool made;          /* it was not there; it is now */
 	unsigned looks;     /* how often */
 	unsigned rounds;    /* how often something was taken over behind an apply */
@@ -79,8 +81,11 @@ struct look {
 	struct buf before;  /* owned; the answer to the first look; empty: nothing was there */
 	struct buf desired; /* owned; object without what is handed over */
 	struct buf refusal; /* owned; what the API server said to the apply before the look */
+	struct buf undo;    /* owned; managedFields before something was taken over */
 	int refusal_status;
-	char whole[200]; /* a pointer that cannot be handed over; "" none */
+	char version[LP_RESOURCE_VERSION_MAX]; /* when managedFields were rewritten */
+	char refused[300]; /* why what others have cannot be taken over; "" nothing was tried */
+	char whole[200];   /* a pointer that cannot be handed over; "" none */
 };
 
 struct job {
@@ -217,9 +222,28 @@ void lp_careful_begin(struct job *job);
 void lp_careful_second(struct job *job);
 /* As lp_careful_begin, after an apply was refused for entries of another version. */
 void lp_careful_renew(struct job *job);
+/*
+ * After an apply that was refused because of what was taken over: puts managedFields back and
+ * applies without. False: nothing was taken over.
+ */
+bool lp_careful_undo(struct job *job);
+/*
+ * After a plain apply of an object of which something was handed over before: when an item of a
+ * list is gone but for that, it comes back to us and the apply is done again. False: no such item.
+ */
+bool lp_careful_back(struct job *job);
+/* The object as a tree, or NULL when nothing of it can have to go. Errors as lp_json_parse. */
+LP_CHECKED enum lp_code lp_careful_parse(const struct look *look, struct json **ret,
+					 struct err *err);
 /* Goes on by the answer to lp_apply_send, which is a success. */
 void lp_careful_applied(struct job *job);
 void lp_careful_free(struct look *look); /* {0} is fine */
+
+/* Ends an apply that looked and wrote, or found nothing to write; now is the answer. */
+void lp_finish_applied(struct job *job, const struct metadata *now);
+/* Ends a dry run by its answer, or by the refusal of it. */
+void lp_finish_dry(struct job *job);
+void lp_finish_dry_refused(struct job *job);
 
 /* As lp_apply_begin; body is not used by it and the ones below. */
 void lp_wait_begin(struct job *job);

@@ -33,6 +33,7 @@ static void read_entry(struct jval *value, struct manager_entry *ret)
 	ret->ours =
 		strcmp(ret->manager, LP_FIELD_MANAGER) == 0 && strcmp(ret->operation, "Apply") == 0;
 	ret->overridable = lp_manager_is_overridable(ret->manager, ret->operation);
+	ret->unknown = strcmp(ret->manager, LP_UNKNOWN_MANAGER) == 0;
 }
 
 enum lp_code lp_managed_read(struct slice object, struct managed *ret, struct err *err)
@@ -69,6 +70,7 @@ struct rewrite {
 	struct manager_entry *ours, *handed; /* NULL none */
 	struct jval *our_fields;             /* after it */
 	bool annotation;                     /* kubectl's goes */
+	struct jval *rest;                   /* of the unknown's fields, or NULL */
 	bool changed;                        /* managedFields */
 };
 
@@ -93,7 +95,29 @@ static void find_entries(struct rewrite *r)
 
 static bool is_taken(const struct rewrite *r, const struct manager_entry *e)
 {
-	return r->wish->take && e->overridable;
+	return r->wish->take && e->overridable && !e->unknown;
+}
+
+/* Before an entry of ours says what we want, all that an unknown one has may be ours. */
+static bool is_parted(const struct rewrite *r, const struct manager_entry *e)
+{
+	return r->wish->take && e->unknown && r->ours;
+}
+
+static enum lp_code part(struct rewrite *r, struct err *err)
+{
+	for (size_t i = 0; i < r->m->count; i++) {
+		const struct manager_entry *e = &r->m->list[i];
+		if (!is_parted(r, e) || !e->fields)
+			continue;
+		struct jval *rest = lp_fields_minus(r->m->doc, e->fields, r->our_fields);
+		struct jval *sets[] = {r->rest, rest};
+		r->rest = rest ? lp_fields_union(r->m->doc, sets, 2) : NULL;
+		if (!r->rest)
+			return full(r, err);
+		r->plan->hands = true;
+	}
+	return LP_OK;
 }
 
 /* Our fields and those of the entries that are taken over, as one. */
@@ -163,7 +187,7 @@ static void drop_entries(struct rewrite *r, const struct jval *handed)
 		const struct manager_entry *e = &r->m->list[i];
 		bool empty = (e == r->handed && handed && !lp_json_len(handed)) ||
 			     (e == r->ours && r->plan->hands && !lp_json_len(r->our_fields));
-		if (is_taken(r, e) || empty)
+		if (is_taken(r, e) || is_parted(r, e) || empty)
 			lp_json_arr_del(lp_json_root(r->m->doc), i);
 	}
 }
@@ -190,10 +214,18 @@ static enum lp_code rewrite(struct rewrite *r, struct err *err)
 			     .whole_size = sizeof(r->plan->whole)};
 
 	find_entries(r);
-	if (r->wish->take)
+	if (r->wish->take) {
 		LP_TRY(take_over(r, err));
+		LP_TRY(part(r, err));
+	}
 	h.ours = r->our_fields;
 	h.theirs = r->handed ? r->handed->fields : NULL;
+	if (r->rest) {
+		struct jval *sets[] = {h.theirs, r->rest};
+		h.theirs = lp_fields_union(r->m->doc, sets, 2);
+	}
+	if (r->rest && !h.theirs)
+		return full(r, err);
 	if (r->wish->desired)
 		LP_TRY(lp_handover(&h, &r->plan->hands, err));
 	if (r->wish->renew)
@@ -215,19 +247,33 @@ static bool has_annotation(const struct rewrite *r, struct slice object)
 			   "f:" LAST_APPLIED, NULL);
 }
 
+/* A patch as it begins: a version that the object has no more is a conflict, while a "test" that
+ * fails is a mere 422. */
+static enum lp_code begin_patch(const char *version, struct buf *patch, struct err *err)
+{
+	return lp_buf_printf(
+		patch, err,
+		"[{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"%s\"}",
+		version);
+}
+
+#define PUT_FIELDS ",{\"op\":\"add\",\"path\":\"/metadata/managedFields\",\"value\":"
+
+enum lp_code lp_managed_put_back(struct slice fields, const char *version, struct buf *patch,
+				 struct err *err)
+{
+	LP_TRY(begin_patch(version, patch, err));
+	LP_TRY(lp_buf_str(patch, PUT_FIELDS, err));
+	LP_TRY(lp_buf_append(patch, fields.data, fields.len, err));
+	return lp_buf_str(patch, "}]", err);
+}
+
 static enum lp_code write_patch(const struct rewrite *r, const char *version, struct buf *patch,
 				struct err *err)
 {
-	/* a value that the object has no more is a conflict; a "test" that fails is a mere 422 */
-	LP_TRY(lp_buf_printf(
-		patch, err,
-		"[{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"%s\"}",
-		version));
+	LP_TRY(begin_patch(version, patch, err));
 	if (r->changed) {
-		LP_TRY(lp_buf_str(patch,
-				  ",{\"op\":\"add\",\"path\":\"/metadata/managedFields\","
-				  "\"value\":",
-				  err));
+		LP_TRY(lp_buf_str(patch, PUT_FIELDS, err));
 		LP_TRY(lp_json_write(lp_json_root(r->m->doc), patch, err));
 		LP_TRY(lp_buf_byte(patch, '}', err));
 	}

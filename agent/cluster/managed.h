@@ -9,8 +9,11 @@
 #include "agent/cluster/metadata.h"
 #include "platform/json.h"
 
-/* Owns what was ours and is no longer, so that the API server keeps it as it is. */
-#define LP_HANDED_MANAGER "limpet-handed-over"
+/*
+ * Has what was there when the first apply came or managedFields were reset, whoever set it: a
+ * claim's volume, a controller's finalizers. None of that may go because it is not in a manifest.
+ */
+#define LP_UNKNOWN_MANAGER "before-first-apply"
 
 /* One entry of managedFields; all of it borrowed from the document. */
 struct manager_entry {
@@ -18,6 +21,7 @@ struct manager_entry {
 	struct jval *value, *fields;                          /* fields: NULL none */
 	bool ours;                                            /* by Apply, on the object itself */
 	bool overridable;
+	bool unknown; /* of LP_UNKNOWN_MANAGER */
 };
 struct managed {
 	struct json *doc;           /* owned; its root is the list */
@@ -35,7 +39,8 @@ void lp_managed_free(struct managed *managed);
 
 /* What shall be done to managedFields before an apply of `desired`. */
 struct managed_wish {
-	bool take;               /* overridable managers' fields become ours */
+	bool take;               /* overridable managers' fields become ours; what is left of
+				    LP_UNKNOWN_MANAGER's without ours is handed over */
 	bool renew;              /* every entry is said to be of api_version */
 	const char *api_version; /* of desired: "apps/v1" */
 	struct slice handed;     /* JSON pointers, one a line, as struct step has them */
@@ -61,4 +66,8 @@ struct managed_plan {
 LP_CHECKED enum lp_code lp_managed_plan(struct slice object, const struct managed_wish *wish,
 					struct managed_plan *ret, struct buf *patch,
 					struct err *err);
+
+/* Appends the patch that puts managedFields (as text) back, if the object is still of version. */
+LP_CHECKED enum lp_code lp_managed_put_back(struct slice fields, const char *version,
+					    struct buf *patch, struct err *err);
 #endif

@@ -9,6 +9,8 @@
 
 #define LP_FIELD_MANAGER    "limpet"
 #define LP_PART_OF_LABEL    "applyset.kubernetes.io/part-of"
+/* Owns what was ours and is no longer, so that the API server keeps it as it is. */
+#define LP_HANDED_MANAGER   LP_FIELD_MANAGER "-handed-over"
 #define LP_DRIFT_ANNOTATION "limpet.dev/drift"
 #define LP_APPLYSET_ID_MAX  64 /* "applyset-", 43 characters, "-v1" and a NUL: 56 */
 
@@ -23,6 +25,7 @@ struct metadata {
 	int64_t applied_s; /* server's wall clock; the time of our managedFields entry; 0 none */
 	bool applied;      /* that entry is there: we have applied it, whatever its labels say */
 	bool deleting;     /* deletionTimestamp is set */
+	bool handed;       /* fields of ours were handed over: lp_managed_plan */
 	unsigned marks;    /* an OR of enum sight_mark */
 	struct slice labels, annotations; /* objects, as written; borrowed from the answer */
 };

@@ -55,10 +55,10 @@ static void free_others(struct other **others)
 	free(*others);
 }
 
-/* Status is nobody's drift; what we handed over was never anybody's change. */
+/* Status is nobody's drift; what we handed over, or nobody knows of, was never anybody's change. */
 static bool is_of_interest(const struct manager_entry *e)
 {
-	return !e->ours && e->fields && strcmp(e->subresource, "status") != 0 &&
+	return !e->ours && !e->unknown && e->fields && strcmp(e->subresource, "status") != 0 &&
 	       strcmp(e->manager, LP_HANDED_MANAGER) != 0;
 }
 
@@ -104,7 +104,7 @@ static bool judge(const struct telling *t, uint64_t owners, enum verb_told *ret,
 		*ret = overridable ? ADDED : FOREIGN;
 	if (after)
 		return !before && !t->adopted;
-	return overridable ? !before : latest != 0;
+	return overridable ? !before && !t->adopted : latest != 0;
 }
 
 static unsigned take(void *ctx, const char *path, uint64_t owners, unsigned above)
@@ -207,7 +207,11 @@ static void say_all(const struct telling *t, struct story *story)
 	say_verb(t, MISSING, &seen);
 	say_verb(t, FOREIGN, &foreign);
 	name(t, story->changed ? CHANGED : ADDED, story->manager);
+	if (t->adopted && overridable_of(t, UINT64_MAX))
+		snprintf(story->manager, sizeof(story->manager), "%s",
+			 t->others[overridable_of(t, UINT64_MAX)]->manager);
 	name(t, FOREIGN, story->foreign_manager);
+	lp_text_clean(story->manager);
 	lp_text_clean(story->text);
 	lp_text_clean(story->foreign_text);
 }
@@ -221,7 +225,7 @@ static enum lp_code set_free(const struct story_free *free, struct json *doc, st
 			     .desired = lp_json_root(free->desired),
 			     .keep_desired = true,
 			     .ours = set};
-	bool changed;
+	bool changed = false;
 
 	return set && free->handed.len ? lp_handover(&h, &changed, err) : LP_OK;
 }

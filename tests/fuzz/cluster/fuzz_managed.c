@@ -34,18 +34,19 @@ static struct slice part(struct slice *rest)
 }
 
 /* All that we, those whom we take from and those whom we hand to own, as one set of m->doc. */
-static struct jval *all_of(struct managed *m, bool *ret_overridable)
+static struct jval *all_of(struct managed *m, bool *ret_overridable, bool *ret_unknown)
 {
 	struct jval **sets = calloc(m->count + 1, sizeof(struct jval *));
 	size_t count = 0;
 
 	TRAP_IF(!sets);
-	*ret_overridable = false;
+	*ret_overridable = *ret_unknown = false;
 	for (size_t i = 0; i < m->count; i++) {
 		const struct manager_entry *e = &m->list[i];
 		bool handed = !e->subresource[0] && strcmp(e->manager, LP_HANDED_MANAGER) == 0 &&
 			      strcmp(e->operation, "Update") == 0;
-		*ret_overridable |= e->overridable;
+		*ret_overridable |= e->overridable && !e->unknown;
+		*ret_unknown |= e->unknown;
 		if (e->fields && (e->ours || e->overridable || handed))
 			sets[count++] = e->fields;
 	}
@@ -86,17 +87,18 @@ static void check_patch(struct slice object, struct slice patch, const struct ma
 	LP_AUTO(lp_managed_free) struct managed is = {0};
 	const struct managed_wish again = {.take = true, .api_version = "v1"};
 	struct managed_plan plan;
-	bool overridable;
+	bool overridable, unknown;
 
 	patched(patch, &after);
 	if (!changed || lp_managed_read(object, &was, &err) != LP_OK ||
 	    lp_managed_read(LP_SLICE_OF(&after), &is, &err) != LP_OK)
 		return;
-	struct jval *sets[] = {all_of(&was, &overridable), all_of(&is, &overridable)};
+	struct jval *sets[] = {all_of(&was, &overridable, &unknown),
+			       all_of(&is, &overridable, &unknown)};
 	TRAP_IF(overridable);
 	TRAP_IF(lp_fields_walk(sets, 2, &(struct fields_walk){.tell = in_both}, &err) != LP_OK);
 	TRAP_IF(lp_managed_plan(LP_SLICE_OF(&after), &again, &plan, &nothing, &err) != LP_OK);
-	TRAP_IF(nothing.len);
+	TRAP_IF(nothing.len && !unknown); /* that one is for when there is an entry of ours */
 }
 
 /* One Apply entry of ours and one that things are handed to, as in the API; or it is not read. */

@@ -301,6 +301,45 @@ static void an_item_that_is_gone_from_the_body_comes_back_to_be_removed(void)
 	CHECK_STR(lp_buf_text(&body), "{\"c\":[{\"name\":\"till\"}]}");
 }
 
+/* Nobody knows who set it, so nothing of it may go, but what we want is ours alone. */
+static void what_was_there_before_the_first_apply_is_kept(void)
+{
+	static const char unknown[] =
+		"{\"f:m\":{\"f:finalizers\":{\".\":{},\"v:\\\"x\\\"\":{}},\"f:labels\":{\".\":{},"
+		"\"f:a\":{}}},\"f:spec\":{\"f:volumeName\":{}}}";
+	char object[1000];
+
+	snprintf(
+		object, sizeof(object),
+		OBJECT(ENTRY(
+			"limpet", "Apply",
+			"{\"f:m\":{\"f:labels\":{\"f:a\":{}}},\"f:x\":{}}") "," ENTRY("before-first-apply",
+										      "Update",
+										      "%s")),
+		unknown);
+	CHECK_OK(plan(object, (struct managed_wish){.take = true}, NULL));
+	CHECK(done.hands && !done.takes);
+	CHECK_STR(fields_of("before-first-apply"), "");
+	CHECK_STR(fields_of("limpet"), "{\"f:m\":{\"f:labels\":{\"f:a\":{}}},\"f:x\":{}}");
+	CHECK_STR(fields_of(LP_HANDED_MANAGER),
+		  "{\"f:m\":{\"f:finalizers\":{\".\":{},\"v:\\\"x\\\"\":{}},\"f:labels\":"
+		  "{\".\":{}}},\"f:spec\":{\"f:volumeName\":{}}}");
+	/* as long as nothing says what we want, nothing says what is not ours */
+	snprintf(object, sizeof(object), OBJECT(ENTRY("before-first-apply", "Update", "%s")),
+		 unknown);
+	CHECK_OK(plan(object, (struct managed_wish){.take = true}, NULL));
+	CHECK(!patch.len);
+}
+
+static void managed_fields_are_put_back_as_they_were(void)
+{
+	lp_buf_clear(&patch);
+	CHECK_OK(lp_managed_put_back(LP_SLICE("[{\"a\":1}]"), "78", &patch, &err));
+	CHECK_STR(lp_buf_text(&patch),
+		  "[{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"78\"},"
+		  "{\"op\":\"add\",\"path\":\"/metadata/managedFields\",\"value\":[{\"a\":1}]}]");
+}
+
 static void entries_of_another_version_are_said_to_be_of_this_one(void)
 {
 	static const char object[] =
@@ -373,6 +412,8 @@ int main(void)
 	TEST(what_is_no_pointer_is_refused);
 	TEST(kubectls_change_of_a_handed_field_is_handed_over_too);
 	TEST(an_item_that_is_gone_from_the_body_comes_back_to_be_removed);
+	TEST(what_was_there_before_the_first_apply_is_kept);
+	TEST(managed_fields_are_put_back_as_they_were);
 	TEST(entries_of_another_version_are_said_to_be_of_this_one);
 	TEST(broken_metadata_is_refused);
 	TEST(managed_fields_without_end_are_refused);

@@ -88,7 +88,9 @@ static void what_we_did_not_apply_before_was_changed_by_nobody(void)
 		     "{\"f:data\":{\"f:a\":{},\"f:b\":{}}}") "," ENTRY("helm", "Update", "00",
 								       "{\"f:data\":{\"f:a\":{}}}")),
 	     OBJECT(OURS("{\"f:data\":{\"f:a\":{}}}")));
-	CHECK_STR(story.text, "taken over from kubectl-create, helm; kubectl-create added data.b");
+	CHECK_STR(story.text, "taken over from kubectl-create, helm");
+	CHECK_STR(story.manager, "kubectl-create");
+	CHECK(!story.added && !story.changed);
 	tell(OBJECT(""), OBJECT(OURS("{\"f:data\":{\"f:a\":{}}}")));
 	CHECK_STR(story.text, "nothing said that limpet had applied it");
 }
