@@ -105,24 +105,18 @@ class Bystander:
     def __init__(self, cluster, namespaces):
         self.at, self.lock = {}, threading.Lock()
         self.kubectls = [subprocess.Popen(
-            [cluster.programs / "kubectl", "--kubeconfig", cluster.kubeconfig, "get", "configmaps", "-n",
-             namespace, "--watch", "-o", "json", "--output-watch-events"],
+            [cluster.programs / "kubectl", "--kubeconfig", cluster.kubeconfig, "get", "--raw",
+             f"/api/v1/namespaces/{namespace}/configmaps?watch=true"],
             stdout=subprocess.PIPE, text=True) for namespace in namespaces]
         for kubectl in self.kubectls:
             threading.Thread(target=self._read, args=(kubectl,), daemon=True).start()
 
     def _read(self, kubectl):
-        decoder, text = json.JSONDecoder(), ""
         for line in kubectl.stdout:
-            text += line
-            if line.rstrip() != "}":
-                continue
-            event, _ = decoder.raw_decode(text)
-            text = ""
-            meta = event["object"]["metadata"]
+            seen = json.loads(line)["object"]
+            key = seen["metadata"]["namespace"], seen["metadata"]["name"]
             with self.lock:
-                self.at.setdefault((meta["namespace"], meta["name"]), []).append(
-                    (time.monotonic(), "edited" in event["object"].get("data", {})))
+                self.at.setdefault(key, []).append((time.monotonic(), "edited" in seen.get("data", {})))
 
     def repaired(self, key, since, timeout=10):
         """The seconds until the object had no foreign key any more."""
@@ -155,7 +149,7 @@ def test_an_edit_is_put_right_before_anybody_notices(kept):
         for _ in range(EDITS):
             namespace, name = rng.choice(there)
             since = time.monotonic()
-            site.cluster.api.patch("ConfigMap", name, namespace, {"data": {"edited": "by hand"}},
+            site.cluster.api.patch("ConfigMap", name, {"data": {"edited": "by hand"}}, namespace,
                                    manager="kubectl-edit")
             took.append(bystander.repaired((namespace, name), since))
     finally:
