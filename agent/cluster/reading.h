@@ -19,7 +19,7 @@ struct entry_read {
 struct object_read {
 	char ns[LP_NAME_MAX], name[LP_NAME_MAX], uid[LP_UID_MAX], part_of[LP_APPLYSET_ID_MAX];
 	struct live live;
-	char deletion[8], drift[8], initial_end[8]; /* only compared */
+	char deletion[2], drift[8], initial_end[8]; /* only compared */
 	unsigned marks;                             /* of its managedFields */
 	char manager[LP_MANAGER_MAX], manager_time[40];
 	/* of a Status */

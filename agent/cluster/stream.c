@@ -28,7 +28,8 @@ enum place {
 /* What is read of a member: into a field of struct reading, or as a place. */
 enum wanted {
 	TEXT,      /* a string that must fit */
-	CUT_TEXT,  /* a string of which the beginning will do */
+	CUT_TEXT,  /* a string for people, which may be cut at a character */
+	WORD,      /* a string that is only compared: of a long one, more than any word it may be */
 	LONG_TEXT, /* a string into a struct buf */
 	NUMBER,    /* an integer, int64_t */
 	WRITTEN,   /* any value as written, which must fit */
@@ -46,9 +47,9 @@ static const struct member {
 	uint16_t at, size;  /* of the field */
 	uint8_t into;       /* enum place */
 } members[] = {
-	{"type", IN_EVENT, CUT_TEXT, FIELD(type)},
+	{"type", IN_EVENT, WORD, FIELD(type)},
 	{"object", IN_EVENT, OBJECT, INTO(IN_OBJECT)},
-	{"kind", IN_LIST, CUT_TEXT, FIELD(kind)},
+	{"kind", IN_LIST, WORD, FIELD(kind)},
 	{"metadata", IN_LIST, OBJECT, INTO(IN_LIST_METADATA)},
 	{"items", IN_LIST, ARRAY, INTO(IN_ITEMS)},
 	/* a Status, as the object of an event or instead of a list */
@@ -66,16 +67,16 @@ static const struct member {
 	{"uid", IN_METADATA, TEXT, FIELD(object.uid)},
 	{"resourceVersion", IN_METADATA, TEXT, FIELD(object.live.version)},
 	{"generation", IN_METADATA, NUMBER, FIELD(object.live.generation)},
-	{"deletionTimestamp", IN_METADATA, CUT_TEXT, FIELD(object.deletion)},
+	{"deletionTimestamp", IN_METADATA, WORD, FIELD(object.deletion)},
 	{"labels", IN_METADATA, OBJECT, INTO(IN_LABELS)},
 	{"annotations", IN_METADATA, OBJECT, INTO(IN_ANNOTATIONS)},
 	{"managedFields", IN_METADATA, ARRAY, INTO(IN_ENTRIES)},
 	{LP_PART_OF_LABEL, IN_LABELS, TEXT, FIELD(object.part_of)},
-	{"limpet.dev/drift", IN_ANNOTATIONS, CUT_TEXT, FIELD(object.drift)},
-	{"k8s.io/initial-events-end", IN_ANNOTATIONS, CUT_TEXT, FIELD(object.initial_end)},
+	{"limpet.dev/drift", IN_ANNOTATIONS, WORD, FIELD(object.drift)},
+	{"k8s.io/initial-events-end", IN_ANNOTATIONS, WORD, FIELD(object.initial_end)},
 	{"manager", IN_ENTRY, CUT_TEXT, FIELD(entry.manager)},
-	{"operation", IN_ENTRY, CUT_TEXT, FIELD(entry.operation)},
-	{"subresource", IN_ENTRY, CUT_TEXT, FIELD(entry.subresource)},
+	{"operation", IN_ENTRY, WORD, FIELD(entry.operation)},
+	{"subresource", IN_ENTRY, WORD, FIELD(entry.subresource)},
 	{"time", IN_ENTRY, WRITTEN, FIELD(entry.time)},
 	{"apiVersion", IN_ENTRY, WRITTEN, FIELD(entry.api_version)},
 	{"fieldsV1", IN_ENTRY, FIELDS, 0, 0, 0},
@@ -259,6 +260,11 @@ static void take_key(struct stream *s, const struct token *token)
 		lp_tokens_pass(&s->tokens);
 }
 
+static bool may_be_cut(const struct member *member)
+{
+	return member->wanted == CUT_TEXT || member->wanted == WORD;
+}
+
 /* Adds a piece to the member's text of a fixed size. */
 static enum lp_code add_text(struct stream *s, struct slice piece, struct err *err)
 {
@@ -266,7 +272,7 @@ static enum lp_code add_text(struct stream *s, struct slice piece, struct err *e
 	char *to = (char *)s->reading + member->at;
 	size_t room = member->size - 1u - s->used, n = piece.len < room ? piece.len : room;
 
-	if (member->wanted != CUT_TEXT && n < piece.len)
+	if (!may_be_cut(member) && n < piece.len)
 		return not_that_form(s, "is too long", err);
 	s->cut |= n < piece.len;
 	for (size_t i = 0; i < n; i++)
@@ -287,7 +293,7 @@ static enum lp_code take_string(struct stream *s, const struct token *token, str
 
 	if (!member || member->wanted > LONG_TEXT)
 		return not_that_form(s, "is a string", err);
-	if (member->wanted != CUT_TEXT && has_nul(token->piece))
+	if (!may_be_cut(member) && has_nul(token->piece))
 		return not_that_form(s, "has a NUL in it", err);
 	if (member->wanted == LONG_TEXT)
 		LP_TRY(add_long_text(s, token->piece, err));
@@ -295,7 +301,7 @@ static enum lp_code take_string(struct stream *s, const struct token *token, str
 		LP_TRY(add_text(s, token->piece, err));
 	if (!token->ends)
 		return LP_OK;
-	if (s->cut)
+	if (s->cut && member->wanted == CUT_TEXT)
 		lp_trim_cut((char *)s->reading + member->at);
 	s->used = 0;
 	return LP_OK;

@@ -475,6 +475,13 @@ static void what_is_cut_is_not_taken_for_what_it_begins_like(void)
 	CHECK(!told[0].initial_end);
 	CHECK_CODE(read_watch(EVENT("MODIFIEDMODIFIED", META(""))), LP_REJECTED, "no known type");
 	CHECK(sight(ENTRY("limpet", "ApplyApply", "")).marks == 0);
+	/* nor when the cut is in a character, which is not taken away then */
+	CHECK(sight(ENTRY("limpet", "Apply\xe2\x82\xac", "")).marks == 0);
+	CHECK_OK(read_watch(EVENT("ADDED", META(",\"annotations\":{\"limpet.dev/drift\":"
+						"\"report\xc3\xa9\"}"))));
+	CHECK(told[0].object.marks == 0);
+	CHECK_OK(read_watch(EVENT("ADDED", META(",\"deletionTimestamp\":\"\xc3\xa9\""))));
+	CHECK(told[0].object.marks == SIGHT_DELETING);
 	CHECK(sight(ENTRY("limpet", APPLY, SUB("statusstatus"))).marks == 0);
 }
 
