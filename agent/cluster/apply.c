@@ -87,8 +87,7 @@ static void applied(struct job *job)
 		return;
 	if (job->status != 201)
 		outcome = has_moved(job, &now) ? OUTCOME_CONFIGURED : OUTCOME_UNCHANGED;
-	if (!now.handed || !lp_careful_back(job))
-		lp_apply_done(job, outcome);
+	lp_apply_done(job, outcome);
 }
 
 /* 404: the namespace is missing, or the kind is not served (any more, or yet). */

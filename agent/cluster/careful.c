@@ -123,7 +123,7 @@ static void send_rewrite(struct job *job, struct buf *patch, void (*then)(struct
 
 enum lp_code lp_careful_parse(const struct look *l, struct json **ret, struct err *err)
 {
-	if (!l->handed.len && !l->has_handed)
+	if (!l->handed.len)
 		return LP_OK;
 	return lp_json_parse(l->object.data, l->object.len, LP_MANAGED_MEMORY, ret, err);
 }
@@ -210,28 +210,6 @@ bool lp_careful_undo(struct job *job)
 	return true;
 }
 
-bool lp_careful_back(struct job *job)
-{
-	LP_AUTO(lp_buf_free) struct buf patch = LP_BUF(2 * LP_ANSWER_BYTES);
-	struct look *l = &job->look;
-	struct err err;
-
-	l->has_handed = true;
-	l->object = job->body;
-	job->body = (struct buf){0};
-	if (plan(job, LP_SLICE_OF(&job->answer), &patch, &err) != LP_OK) {
-		lp_job_error(job, &err);
-		return true;
-	}
-	if (!patch.len)
-		return false;
-	l->on = true;
-	l->before = job->answer;
-	job->answer = (struct buf){0};
-	send_rewrite(job, &patch, rewritten);
-	return true;
-}
-
 /* --- looking --- */
 
 /* Whether the object itself asks for reports alone, and our manifest does not say otherwise. */
@@ -257,8 +235,7 @@ static void seen(struct job *job)
 		lp_job_done(job, OUTCOME_KEPT);
 		return;
 	}
-	l->has_handed |= now.handed;
-	if (l->second && !(now.marks & SIGHT_OVERRIDABLE) && !now.handed) {
+	if (l->second && !(now.marks & SIGHT_OVERRIDABLE)) {
 		refused_after_all(job);
 		return;
 	}

@@ -202,17 +202,6 @@ const char *lp_fields_item(const struct jval *node, const struct jval *list, siz
 	return NULL;
 }
 
-struct jval *lp_fields_element(const struct jval *list, const char *key)
-{
-	struct json_iter it = lp_json_iter(lp_json_is(list, JSON_ARR) ? list : NULL);
-	LP_AUTO(lp_json_freep) struct json *doc = parse_key(key);
-
-	for (size_t i = 0; doc && lp_json_next(&it); i++)
-		if (is_named(it.value, i, key[0], lp_json_root(doc)))
-			return it.value;
-	return NULL;
-}
-
 /* --- paths for people --- */
 
 /* The values of a key's members: {"containerPort":80,"protocol":"TCP"} is 80/TCP. */

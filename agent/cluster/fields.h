@@ -30,9 +30,6 @@ bool lp_fields_below(const struct jval *node);
  */
 const char *lp_fields_item(const struct jval *node, const struct jval *list, size_t index);
 
-/* The element of a list that a child's key ("k:...", "v:...", "i:...") stands for, or NULL. */
-struct jval *lp_fields_element(const struct jval *list, const char *key);
-
 /*
  * Walks up to LP_FIELDS_SETS sets (NULL: empty) side by side: tell is called for each path that
  * is in one of them. Bit i of owners: in sets[i]. path is for people,

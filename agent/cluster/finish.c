@@ -27,7 +27,7 @@ static void finish(struct job *job, const struct story *story, enum outcome outc
 	if (changed)
 		add(job,
 		    story->text[0] ? story->text
-		    : l->hands     ? "gave or took back what others may own"
+		    : l->hands     ? "handed over what others may own"
 				   : "no other manager had changed it: a new value of ours, an "
 				     "order, or a write under our own name",
 		    "");

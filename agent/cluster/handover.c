@@ -190,49 +190,6 @@ static bool strip(struct jval *desired, char **tokens, size_t n)
 	return gone && lp_json_is(desired, JSON_OBJ) && !lp_json_len(desired);
 }
 
-/* --- back again --- */
-
-struct back {
-	struct json *doc;
-	struct jval *ours;
-	const struct jval *desired;
-	bool *changed, *full;
-};
-
-/* For lp_json_filter over `theirs`: whether a child stays there. */
-static bool stays(const char *key, const struct jval *value, const void *context)
-{
-	const struct back *b = context;
-	struct jval *ours = lp_json_get(b->ours, key);
-	struct jval *sets[] = {ours, (struct jval *)value};
-
-	if (key[0] != 'k' || !lp_fields_owned(ours) || lp_fields_element(b->desired, key))
-		return !lp_json_is(value, JSON_NULL);
-	if (!lp_json_put(b->doc, b->ours, key, lp_fields_union(b->doc, sets, 2)))
-		*b->full = true;
-	*b->changed = true;
-	return false;
-}
-
-/* Takes back what is in an item of ours that desired has no more. */
-static void take_back(struct jval *theirs, struct back b)
-{
-	struct json_iter it = lp_json_iter(theirs);
-
-	while (lp_json_next(&it)) {
-		struct jval *ours = lp_json_get(b.ours, it.key);
-		if (!ours || !lp_fields_below(it.value))
-			continue;
-		const struct jval *desired = it.key[0] == 'f' && it.key[1] == ':'
-						     ? lp_json_get(b.desired, it.key + 2)
-						     : lp_fields_element(b.desired, it.key);
-		take_back(it.value, (struct back){b.doc, ours, desired, b.changed, b.full});
-		if (!lp_json_len(it.value))
-			lp_json_put(b.doc, theirs, it.key, lp_json_null(b.doc));
-	}
-	lp_json_filter(theirs, stays, &b);
-}
-
 /* --- all of it --- */
 
 static enum lp_code hand_all(struct handover *h, const struct pointers *pointers,
@@ -261,24 +218,19 @@ enum lp_code lp_handover(struct handover *h, bool *ret_changed, struct err *err)
 {
 	LP_AUTO(free_pointers) struct pointers *pointers = calloc(1, sizeof(*pointers));
 	struct jval *handed = lp_json_obj(h->doc);
-	bool changed = false, no_room = !handed;
 
 	if (!pointers)
 		return lp_err_nomem(err, "JSON pointers");
 	LP_TRY(read_pointers(h->pointers, pointers, err));
-	if (h->theirs && h->ours)
-		take_back(h->theirs,
-			  (struct back){h->doc, h->ours, h->desired, &changed, &no_room});
-	if (no_room)
+	if (!handed)
 		return lp_json_full(h->doc, "managedFields", err);
 	LP_TRY(hand_all(h, pointers, &handed, err));
 	if (lp_json_len(handed)) {
 		struct jval *sets[] = {h->theirs, handed};
-		changed = true;
+		*ret_changed = true;
 		h->theirs = lp_fields_union(h->doc, sets, 2);
 		if (!h->theirs)
 			return lp_json_full(h->doc, "managedFields", err);
 	}
-	*ret_changed |= changed;
 	return LP_OK;
 }

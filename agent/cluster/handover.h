@@ -19,10 +19,10 @@ struct handover {
 };
 
 /*
- * Hands over. What `theirs` has of a list's item that is ours and that desired has no more comes
- * back to us, so that the item can go as a whole. *ret_changed becomes true when a set is another
- * one. LP_REJECTED: a line that is no pointer, or one to the whole object; LP_LIMIT: the ceiling of
- * doc, or more than LP_IGNORE_BYTES.
+ * Hands over. A field that was handed over does not keep the item of a list that it is in: that
+ * goes when we do not apply it any more. *ret_changed becomes true when a set is another one.
+ * LP_REJECTED: a line that is no pointer, or one to the whole object; LP_LIMIT: the ceiling of doc,
+ * or more than LP_IGNORE_BYTES.
  */
 LP_CHECKED enum lp_code lp_handover(struct handover *h, bool *ret_changed, struct err *err);
 #endif

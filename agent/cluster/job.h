@@ -71,7 +71,6 @@ struct look {
 	bool renew;         /* entries of another version are rewritten; once */
 	bool wrote;         /* managedFields were rewritten */
 	bool hands;         /* there is something to hand over */
-	bool has_handed;    /* something was handed over before */
 	bool made;          /* it was not there; it is now */
 	unsigned looks;     /* how often */
 	unsigned rounds;    /* how often something was taken over behind an apply */
@@ -227,11 +226,6 @@ void lp_careful_renew(struct job *job);
  * applies without. False: nothing was taken over.
  */
 bool lp_careful_undo(struct job *job);
-/*
- * After a plain apply of an object of which something was handed over before: when an item of a
- * list is gone but for that, it comes back to us and the apply is done again. False: no such item.
- */
-bool lp_careful_back(struct job *job);
 /* The object as a tree, or NULL when nothing of it can have to go. Errors as lp_json_parse. */
 LP_CHECKED enum lp_code lp_careful_parse(const struct look *look, struct json **ret,
 					 struct err *err);

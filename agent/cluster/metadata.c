@@ -116,15 +116,11 @@ enum lp_code lp_metadata_read(struct slice object, struct metadata *ret, struct 
 	ret->annotations = lp_skim_get(metadata, "annotations");
 
 	struct skim_iter it = lp_skim_iter(lp_skim_get(metadata, "managedFields"));
-	while (lp_skim_next(&it)) {
-		if (is_ours(it.value)) {
+	while (lp_skim_next(&it))
+		if (is_ours(it.value))
 			read_entry(it.value, ret);
-		} else {
+		else
 			ret->marks |= marks_of(it.value);
-			ret->handed |=
-				lp_skim_is(lp_skim_get(it.value, "manager"), LP_HANDED_MANAGER);
-		}
-	}
 	read_marks(ret);
 	return LP_OK;
 }

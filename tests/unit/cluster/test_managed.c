@@ -281,26 +281,6 @@ static void kubectls_change_of_a_handed_field_is_handed_over_too(void)
 	CHECK_STR(fields_of("kubectl-edit"), "");
 }
 
-static void an_item_that_is_gone_from_the_body_comes_back_to_be_removed(void)
-{
-	CHECK_OK(plan(
-		OBJECT(ENTRY("limpet", "Apply",
-			     "{\"f:c\":{\"" SIDE "\":{\".\":{},\"f:name\":{}},"
-			     "\"" TILL
-			     "\":{\".\":{},\"f:name\":{}}}}") "," ENTRY(LP_HANDED_MANAGER, "Update",
-									"{\"f:c\":{\"" SIDE
-									"\":{\"f:image\":{}},"
-									"\"" TILL
-									"\":{\"f:image\":{}}}}")),
-		(struct managed_wish){.handed = LP_SLICE("/c/0/image")},
-		"{\"c\":[{\"name\":\"till\",\"image\":\"t\"}]}"));
-	CHECK(done.hands);
-	CHECK_STR(fields_of(LP_HANDED_MANAGER), "{\"f:c\":{\"" TILL "\":{\"f:image\":{}}}}");
-	CHECK_STR(fields_of("limpet"), "{\"f:c\":{\"" SIDE "\":{\".\":{},\"f:image\":{},"
-				       "\"f:name\":{}},\"" TILL "\":{\".\":{},\"f:name\":{}}}}");
-	CHECK_STR(lp_buf_text(&body), "{\"c\":[{\"name\":\"till\"}]}");
-}
-
 /* Nobody knows who set it, so nothing of it may go, but what we want is ours alone. */
 static void what_was_there_before_the_first_apply_is_kept(void)
 {
@@ -411,7 +391,6 @@ int main(void)
 	TEST(a_pointer_is_unescaped);
 	TEST(what_is_no_pointer_is_refused);
 	TEST(kubectls_change_of_a_handed_field_is_handed_over_too);
-	TEST(an_item_that_is_gone_from_the_body_comes_back_to_be_removed);
 	TEST(what_was_there_before_the_first_apply_is_kept);
 	TEST(managed_fields_are_put_back_as_they_were);
 	TEST(entries_of_another_version_are_said_to_be_of_this_one);
