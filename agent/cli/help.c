@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/annotations.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/commands.h"
 #include "agent/config.h"
@@ -15,7 +16,8 @@ static void print_overview(void)
 	for (const struct command *command = lp_commands; command->name; command++)
 		printf("  %-10s %s\n", command->name, command->summary);
 	printf("\nlimpet COMMAND --help shows its options and examples;\n"
-	       "limpet help config lists the keys of %s.\n",
+	       "limpet help config lists the keys of %s,\n"
+	       "limpet help annotations what objects can ask for.\n",
 	       LP_CONFIG_DEFAULT);
 }
 
@@ -62,11 +64,38 @@ static int print_config_json(void)
 	return lp_cli_json(root);
 }
 
+static int print_annotations(void)
+{
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(HELP_BYTES);
+	struct err err = {0};
+
+	if (lp_annotations_reference(&text, &err) != LP_OK)
+		return lp_cli_fail(&err);
+	fputs(lp_buf_text(&text), stdout);
+	return CLI_OK;
+}
+
+static int print_annotations_json(void)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	struct err err = {0};
+
+	if (lp_json_new(HELP_BYTES, &doc, &err) != LP_OK)
+		return lp_cli_fail(&err);
+	struct jval *root = lp_json_obj(doc);
+	if (!lp_json_put(doc, root, "annotations", lp_annotations_reference_json(doc)))
+		return lp_cli_error("out of memory");
+	return lp_cli_json(root);
+}
+
 static const struct cli_help help = {
-	.usage = "limpet help [COMMAND|config] [options]",
-	.about = "Lists the subcommands, or tells about one, or lists the configuration's keys.",
+	.usage = "limpet help [COMMAND|config|annotations] [options]",
+	.about =
+		"Lists the subcommands, or tells about one, or lists the configuration's keys, or the\n"
+		"annotations of objects that limpet heeds.",
 	.examples = "  limpet help rollback\n"
 		    "  limpet help config\n"
+		    "  limpet help annotations\n"
 		    "  limpet help -o json        the same for programs",
 	.operands_max = 1,
 };
@@ -77,6 +106,8 @@ static int help_of(const char *word, bool json)
 
 	if (strcmp(word, "config") == 0)
 		return json ? print_config_json() : print_config();
+	if (strcmp(word, "annotations") == 0)
+		return json ? print_annotations_json() : print_annotations();
 	for (const struct command *command = lp_commands; command->name; command++) {
 		if (strcmp(command->name, word) == 0) {
 			words[0] = (char *)command->name;

@@ -212,14 +212,14 @@ bool lp_careful_undo(struct job *job)
 
 /* --- looking --- */
 
-/* Whether the object itself asks for reports alone, and our manifest does not say otherwise. */
+/* Whether the object itself asks for reports alone, and our manifest does not ask for healing. */
 static bool is_kept(const struct job *job, const struct metadata *now)
 {
 	struct slice says = lp_skim_at(LP_SLICE_OF(&job->look.object), "metadata", "annotations",
 				       LP_DRIFT_ANNOTATION, NULL);
 
 	return job->step.how == APPLY_LOOK && (now->marks & SIGHT_REPORT_ONLY) &&
-	       (!says.len || lp_skim_is(says, "report"));
+	       !lp_annotation_is(LP_DRIFT_ANNOTATION, lp_skim_raw(says), ASKS_HEAL);
 }
 
 static void seen(struct job *job)

@@ -78,7 +78,9 @@ static void read_marks(struct metadata *ret)
 		ret->marks |= SIGHT_APPLIED;
 	if (ret->deleting)
 		ret->marks |= SIGHT_DELETING;
-	if (lp_skim_is(lp_metadata_annotation(ret, LP_DRIFT_ANNOTATION), "report"))
+	if (lp_annotation_is(LP_DRIFT_ANNOTATION,
+			     lp_skim_raw(lp_metadata_annotation(ret, LP_DRIFT_ANNOTATION)),
+			     ASKS_REPORT))
 		ret->marks |= SIGHT_REPORT_ONLY;
 }
 

@@ -5,14 +5,14 @@
  * What we read of an object that the API server sent as PartialObjectMetadata,
  * and what we write into one before it is sent: the label that makes it ours.
  */
+#include "agent/annotations.h"
 #include "agent/cluster/step.h"
 
-#define LP_FIELD_MANAGER    "limpet"
-#define LP_PART_OF_LABEL    "applyset.kubernetes.io/part-of"
+#define LP_FIELD_MANAGER   "limpet"
+#define LP_PART_OF_LABEL   "applyset.kubernetes.io/part-of"
 /* Owns what was ours and is no longer, so that the API server keeps it as it is. */
-#define LP_HANDED_MANAGER   LP_FIELD_MANAGER "-handed-over"
-#define LP_DRIFT_ANNOTATION "limpet.dev/drift"
-#define LP_APPLYSET_ID_MAX  64 /* "applyset-", 43 characters, "-v1" and a NUL: 56 */
+#define LP_HANDED_MANAGER  LP_FIELD_MANAGER "-handed-over"
+#define LP_APPLYSET_ID_MAX 64 /* "applyset-", 43 characters, "-v1" and a NUL: 56 */
 
 /* Asks for metadata alone; a Status (an error) comes as it is. */
 #define LP_ACCEPT_METADATA      "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"

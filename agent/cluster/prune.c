@@ -8,47 +8,21 @@
 #include "agent/cluster/skim.h"
 
 #include <string.h>
-#include <strings.h>
 
 static void look(struct job *job);
 
-static bool is_word(struct slice v, const char *word)
+static struct slice read_live(const void *ctx, const char *key, bool label)
 {
-	struct slice raw = lp_skim_raw(v);
-
-	return raw.len == strlen(word) && strncasecmp((const char *)raw.data, word, raw.len) == 0;
+	return lp_skim_raw(label ? lp_metadata_label(ctx, key) : lp_metadata_annotation(ctx, key));
 }
 
-/* Whether the comma list has the word. */
-static bool list_has(struct slice list, const char *word)
-{
-	struct slice raw = lp_skim_raw(list);
-	size_t n = strlen(word);
-
-	for (size_t from = 0, at = 0; at <= raw.len; at++) {
-		if (at < raw.len && raw.data[at] != ',')
-			continue;
-		while (from < at && raw.data[from] == ' ')
-			from++;
-		if (at - from >= n && memcmp(raw.data + from, word, n) == 0 &&
-		    (at - from == n || raw.data[from + n] == ' '))
-			return true;
-		from = at + 1;
-	}
-	return false;
-}
-
-/* What asks to keep the object, or NULL. Labels count as well, as in Flux. */
+/* What asks to keep the object, or NULL. */
 static const char *kept_by(const struct metadata *m)
 {
-	static const char *const keys[] = {"limpet.dev/prune", "kustomize.toolkit.fluxcd.io/prune"};
-	static const char *const argo = "argocd.argoproj.io/sync-options";
+	const struct annotation_reader reader = {m, read_live};
+	const struct annotation *asked = lp_annotations_ask(ASKS_KEEP, &reader);
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (is_word(lp_metadata_annotation(m, keys[i]), "disabled") ||
-		    is_word(lp_metadata_label(m, keys[i]), "disabled"))
-			return keys[i];
-	return list_has(lp_metadata_annotation(m, argo), "Prune=false") ? argo : NULL;
+	return asked ? asked->key : NULL;
 }
 
 /* Why the object is to be left alone: in the event's message. False: it is ours to delete. */

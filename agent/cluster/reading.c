@@ -110,6 +110,7 @@ static enum lp_code tell_object(const struct reading *r, enum told_kind kind,
 	const struct object_read *o = &r->object;
 	struct told told = {.kind = kind, .more = ""};
 	struct sighting *to = &told.object;
+	const struct slice drift = {(const uint8_t *)o->drift, strlen(o->drift)};
 
 	memcpy(to->key.ns, o->ns, sizeof(o->ns));
 	memcpy(to->key.name, o->name, sizeof(o->name));
@@ -118,8 +119,9 @@ static enum lp_code tell_object(const struct reading *r, enum told_kind kind,
 	memcpy(to->manager, o->manager, sizeof(o->manager));
 	lp_text_clean(to->manager);
 	to->live = o->live;
-	to->marks = o->marks | (o->deletion[0] ? SIGHT_DELETING : 0) |
-		    (strcmp(o->drift, "report") == 0 ? SIGHT_REPORT_ONLY : 0);
+	to->marks =
+		o->marks | (o->deletion[0] ? SIGHT_DELETING : 0) |
+		(lp_annotation_is(LP_DRIFT_ANNOTATION, drift, ASKS_REPORT) ? SIGHT_REPORT_ONLY : 0);
 	told.initial_end = kind == TOLD_BOOKMARK && strcmp(o->initial_end, "true") == 0;
 	if (!o->live.version[0] || (kind != TOLD_BOOKMARK && (!o->name[0] || !o->uid[0])))
 		return lp_err_set(err, LP_REJECTED,

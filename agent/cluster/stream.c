@@ -72,7 +72,7 @@ static const struct member {
 	{"annotations", IN_METADATA, OBJECT, INTO(IN_ANNOTATIONS)},
 	{"managedFields", IN_METADATA, ARRAY, INTO(IN_ENTRIES)},
 	{LP_PART_OF_LABEL, IN_LABELS, TEXT, FIELD(object.part_of)},
-	{"limpet.dev/drift", IN_ANNOTATIONS, WORD, FIELD(object.drift)},
+	{LP_DRIFT_ANNOTATION, IN_ANNOTATIONS, WORD, FIELD(object.drift)},
 	{"k8s.io/initial-events-end", IN_ANNOTATIONS, WORD, FIELD(object.initial_end)},
 	{"manager", IN_ENTRY, CUT_TEXT, FIELD(entry.manager)},
 	{"operation", IN_ENTRY, WORD, FIELD(entry.operation)},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/render/config_use.h"
 
+#include "agent/annotations.h"
 #include "platform/crypto.h"
 
 #include <stdlib.h>
@@ -42,8 +43,9 @@ static bool is_config(const struct object_key *key)
 
 bool lp_config_is_off(const struct jval *metadata)
 {
-	return strcmp(lp_json_text(lp_json_get(metadata, "annotations"), LP_RESTART_ANNOTATION),
-		      "off") == 0;
+	const struct jval *text = lp_json_at(metadata, "annotations", LP_RESTART_ANNOTATION, NULL);
+
+	return lp_annotation_is(LP_RESTART_ANNOTATION, lp_json_slice(text), ASKS_NO_RESTART);
 }
 
 /* --- what a workload uses --- */

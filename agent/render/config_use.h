@@ -23,8 +23,7 @@
 #include "platform/arena.h"
 #include "platform/json.h"
 
-#define LP_RESTART_ANNOTATION "limpet.dev/restart"
-#define LP_CONFIG_ID          16
+#define LP_CONFIG_ID 16
 
 struct used_key {
 	struct used_key *next;

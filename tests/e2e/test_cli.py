@@ -51,6 +51,14 @@ def test_help_config_lists_every_key_with_its_default(site):
         assert word in out
 
 
+def test_help_annotations_lists_what_an_object_can_ask_for(site):
+    out = site.limpet.ok("help", "annotations", config=False).out
+    assert "`limpet.dev/drift: report`" in out and "Prune=false" in out
+    told = json.loads(site.limpet.ok("help", "annotations", "-o", "json", config=False).out)
+    kept = [row for row in told["annotations"] if row["key"] == "limpet.dev/prune"]
+    assert [peer["by"] for peer in kept[0]["same"]] == ["Flux", "Argo CD"]
+
+
 def test_help_is_told_as_json_too(site):
     def told(*words):
         return json.loads(site.limpet.ok(*words, config=False).out)
