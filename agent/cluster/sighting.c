@@ -51,6 +51,7 @@ static void take_kinds(struct wire_reader *r, struct watch_order *ret)
 		lp_wire_str(r, kind->kind, sizeof(kind->kind));
 		r->bad |= !lp_is_name(kind->group) || !lp_is_name(kind->kind) || !kind->kind[0];
 	}
+	r->bad |= ret->kind_count && !ret->source_count; /* whose? */
 }
 
 void lp_watch_order_take(struct wire_reader *r, struct watch_order *ret)
@@ -74,6 +75,7 @@ void lp_sighting_put(struct wire_writer *w, const struct sighting *sighting)
 	lp_live_put(w, &sighting->live);
 	lp_wire_put_u32(w, sighting->marks);
 	lp_wire_put_str(w, sighting->manager);
+	lp_wire_put_u32(w, (uint32_t)sighting->status);
 	lp_wire_put_str(w, sighting->message);
 }
 
@@ -105,6 +107,9 @@ void lp_sighting_take(struct wire_reader *r, struct sighting *ret)
 	lp_live_take(r, &ret->live);
 	ret->marks = lp_wire_u32(r);
 	lp_wire_str(r, ret->manager, sizeof(ret->manager));
+	uint32_t status = lp_wire_u32(r);
+	ret->status = status < 1000 ? (int)status : 0;
+	r->bad |= status >= 1000;
 	lp_wire_str(r, ret->message, sizeof(ret->message));
 	r->bad |= (ret->marks & ~(unsigned)SIGHT_MARKS) || !is_named(ret);
 }

@@ -27,6 +27,8 @@ struct sighting {
 	unsigned marks;               /* an OR of enum sight_mark */
 	char manager[LP_MANAGER_MAX]; /* whose entry besides ours has the latest time; "" nobody's
 				       */
+	int status; /* of LOST: what the server answered, 404 also when it serves no such kind;
+		     * 0: nothing, or not to the end */
 	char message[LP_EVENT_MESSAGE];
 };
 

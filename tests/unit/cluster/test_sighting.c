@@ -21,6 +21,7 @@ static struct sighting some(void)
 				 .live = {.version = "77", .generation = 3, .entry = {1, 2}},
 				 .marks = SIGHT_APPLIED | SIGHT_REPORT_ONLY,
 				 .manager = "kubectl-edit",
+				 .status = 404,
 				 .message = "hello"};
 }
 
@@ -47,9 +48,9 @@ static void a_sighting_crosses_whole(void)
 
 static void a_sighting_that_nobody_sends_is_refused(void)
 {
-	struct sighting bad[6], back;
+	struct sighting bad[7], back;
 
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 7; i++)
 		bad[i] = some();
 	bad[0].kind = SIGHTING_COUNT;
 	bad[1].marks = SIGHT_MARKS + 1;
@@ -57,7 +58,8 @@ static void a_sighting_that_nobody_sends_is_refused(void)
 	bad[3].key.kind[0] = '\0';
 	memcpy(bad[4].key.ns, "a/b", 4);
 	bad[5].uid[0] = '\0';
-	for (size_t i = 0; i < 6; i++)
+	bad[6].status = 1000;
+	for (size_t i = 0; i < 7; i++)
 		CHECK(!crosses(&bad[i], &back));
 	bad[2].kind = SIGHT_END;
 	CHECK(crosses(&bad[2], &back));
@@ -119,12 +121,22 @@ static void a_kind_without_a_name_makes_an_order_bad(void)
 	CHECK(!order_crosses(&order, &back));
 }
 
+static void kinds_of_nobody_make_an_order_bad(void)
+{
+	LP_AUTO(lp_watch_order_free) struct watch_order order = order_of(1);
+	LP_AUTO(lp_watch_order_free) struct watch_order back = {0};
+
+	order.source_count = 0;
+	CHECK(!order_crosses(&order, &back));
+}
+
 int main(void)
 {
 	TEST(a_sighting_crosses_whole);
 	TEST(a_sighting_that_nobody_sends_is_refused);
 	TEST(an_order_crosses_whole_up_to_its_limit);
 	TEST(a_kind_without_a_name_makes_an_order_bad);
+	TEST(kinds_of_nobody_make_an_order_bad);
 	lp_buf_free(&out);
 	return check_report();
 }
