@@ -92,6 +92,8 @@ static void drop_others(struct watches *all, const struct watch_order *order)
 {
 	unsigned kept = 0;
 
+	for (unsigned i = 0; i < all->count; i++)
+		all->at[i]->ordered = false;
 	for (unsigned i = 0; i < order->kind_count; i++) {
 		struct watch *watch = find(all, &order->kinds[i]);
 		if (watch)
@@ -104,8 +106,6 @@ static void drop_others(struct watches *all, const struct watch_order *order)
 			lp_watch_free(all->at[i]);
 	}
 	all->count = kept;
-	for (unsigned i = 0; i < kept; i++)
-		all->at[i]->ordered = false;
 }
 
 /* "part-of in (applyset-..., applyset-...)" as in a URL; *ret_same: as before. */

@@ -8,6 +8,8 @@ import subprocess
 import threading
 from pathlib import Path
 
+from support.waiting import TimedOut, wait_until
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PARENT_NAMESPACE = "limpet-system"
 
@@ -48,6 +50,7 @@ class ClusterRole:
         self._id = 0
         self._said = {}
         self._ended = queue.Queue()
+        self.sightings = []     # all so far, oldest first; only ever appended to
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -71,20 +74,51 @@ class ClusterRole:
     def _read(self):
         for line in self._popen.stdout:
             event = json.loads(line)
-            if event["event"] in ("kind", "found"):
+            if event["event"] == "sighting":
+                self.sightings.append(event)
+            elif event["event"] in ("kind", "found"):
                 self._said.setdefault(event["id"], []).append(event)
             else:
                 event["told"] = self._said.pop(event["id"], [])
                 self._ended.put(event)
         self._ended.put(None)
 
+    def _write(self, line):
+        self._popen.stdin.write(json.dumps(line) + "\n")
+        self._popen.stdin.flush()
+
     def send(self, step, **fields):
         """Sends a step and does not wait; returns its id."""
         self._id += 1
-        line = {"id": self._id, "step": step, "source": self.source, **fields}
-        self._popen.stdin.write(json.dumps(line) + "\n")
-        self._popen.stdin.flush()
+        self._write({"id": self._id, "step": step, "source": self.source, **fields})
         return self._id
+
+    def watch(self, *kinds, sources=None, timeout_ms=0, silence_ms=0):
+        """Orders these kinds ("Deployment.apps", "Secret") to be watched, and no others; returns
+        how many sightings there were before."""
+        mark = len(self.sightings)
+        named = [kind.partition(".") for kind in kinds]
+        self._write({"command": "watch", "sources": sources or [self.source],
+                     "kinds": [{"kind": kind, "group": group} for kind, _, group in named],
+                     "timeout_ms": timeout_ms, "silence_ms": silence_ms})
+        return mark
+
+    def pause(self, ms):
+        """Nothing is read from the role for so long."""
+        self._write({"command": "pause", "pause_ms": ms})
+
+    def seen(self, mark=0, **like):
+        """The sightings since `mark` that are like this: sighting="there", name="till", kind=..."""
+        return [s for s in self.sightings[mark:] if all(
+            s["key"][k] == v if k in s["key"] else s[k] == v for k, v in like.items())]
+
+    def wait_seen(self, mark=0, count=1, timeout=20.0, **like):
+        """Waits for `count` sightings like this since `mark`; returns the last of them."""
+        try:
+            wait_until(lambda: len(self.seen(mark, **like)) >= count, f"{like}", timeout)
+        except TimedOut as error:
+            raise TimedOut(f"{error}; the last sightings: {self.sightings[mark:][-8:]}") from None
+        return self.seen(mark, **like)[count - 1]
 
     def take(self, timeout=60):
         """The next event that ends a step; what was told before is its "told"."""

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Drives the cluster role from a test: a step a line comes in as JSON, an event a line goes
- * out. The first line out is {"pid":N}, the role's. Ends when stdin ends.
+ * out. The first line out is {"pid":N}, the role's. Ends when stdin ends. Besides steps there are
+ * {"command":"watch","sources":[NAME],"kinds":[{"group":G,"kind":K}],"timeout_ms":N,"silence_ms":N},
+ * which is told of by sightings, and {"command":"pause","pause_ms":N}, during which nothing is
+ * read from the role.
  *
  *	driver KUBECONFIG CONTEXT NAMESPACE CONCURRENCY REQUEST_MS
  */
 #include "tests/e2e/driver.h"
 
+#include "agent/cluster/limits.h"
 #include "agent/cluster/role.h"
+#include "agent/cluster/sighting.h"
 #include "platform/buf.h"
+#include "platform/clock.h"
 
 #include <poll.h>
 #include <sys/wait.h>
@@ -69,16 +75,12 @@ static void lease_of(const struct jval *object, struct lease_order *ret)
 	lp_json_bool(lp_json_get(object, "again"), &ret->again);
 }
 
-/* One line of stdin as a step into the channel. */
-static void send_step(const uint8_t *line, size_t n, struct channel *ch)
+static void send_step(const struct jval *root, struct channel *ch)
 {
-	LP_AUTO(lp_json_freep) struct json *doc = NULL;
 	struct wire_writer w;
 	struct step step = {0};
 	int64_t id = 0;
 
-	DIE_IF(lp_json_parse(line, n, TREE_BYTES, &doc, &err) != LP_OK);
-	struct jval *root = lp_json_root(doc);
 	lp_json_int(lp_json_get(root, "id"), &id);
 	step.id = (uint64_t)id;
 	step.kind = kind_of(lp_json_text(root, "step"));
@@ -97,6 +99,60 @@ static void send_step(const uint8_t *line, size_t n, struct channel *ch)
 	lp_step_put(&w, &step);
 	DIE_IF(lp_wire_end(&w, &err) != LP_OK);
 	DIE_IF(lp_channel_flush(ch, &err) != LP_OK);
+}
+
+static void order_of(const struct jval *root, struct watch_order *ret)
+{
+	struct json_iter sources = lp_json_iter(lp_json_get(root, "sources"));
+	struct json_iter kinds = lp_json_iter(lp_json_get(root, "kinds"));
+
+	for (; lp_json_next(&sources); ret->source_count++) {
+		DIE_IF(ret->source_count == LP_SOURCES_MAX);
+		DIE_IF(lp_copy(ret->sources[ret->source_count], sizeof(ret->sources[0]),
+			       lp_json_str(sources.value), &err) != LP_OK);
+	}
+	ret->kinds = calloc(lp_json_len(lp_json_get(root, "kinds")) + 1, sizeof(*ret->kinds));
+	DIE_IF(!ret->kinds);
+	while (lp_json_next(&kinds)) {
+		struct watch_kind *kind = &ret->kinds[ret->kind_count++];
+		text_of(kinds.value, "group", kind->group, sizeof(kind->group));
+		text_of(kinds.value, "kind", kind->kind, sizeof(kind->kind));
+	}
+	lp_json_int(lp_json_get(root, "timeout_ms"), &ret->timeout_ms);
+	lp_json_int(lp_json_get(root, "silence_ms"), &ret->silence_ms);
+}
+
+static void send_order(const struct jval *root, struct channel *ch)
+{
+	LP_AUTO(lp_watch_order_free) struct watch_order order = {0};
+	struct wire_writer w;
+
+	order_of(root, &order);
+	lp_wire_begin(&w, &ch->out, CLUSTER_WATCH);
+	lp_watch_order_put(&w, &order);
+	DIE_IF(lp_wire_end(&w, &err) != LP_OK);
+	DIE_IF(lp_channel_flush(ch, &err) != LP_OK);
+}
+
+static int64_t paused_until_ms; /* CLOCK_BOOTTIME */
+
+/* One line of stdin: a step or an order into the channel, or a pause. */
+static void take_line(const uint8_t *line, size_t n, struct channel *ch)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	int64_t pause_ms = 0;
+
+	DIE_IF(lp_json_parse(line, n, TREE_BYTES, &doc, &err) != LP_OK);
+	const struct jval *root = lp_json_root(doc);
+	const char *command = lp_json_text(root, "command");
+	if (strcmp(command, "watch") == 0) {
+		send_order(root, ch);
+	} else if (strcmp(command, "pause") == 0) {
+		lp_json_int(lp_json_get(root, "pause_ms"), &pause_ms);
+		paused_until_ms = lp_boot_ms() + pause_ms;
+	} else {
+		send_step(root, ch);
+	}
 }
 
 static void put_key(struct json *doc, struct jval *to, const struct object_key *key)
@@ -158,6 +214,37 @@ static void print_event(const struct event *event)
 	fflush(stdout);
 }
 
+static void print_sighting(const struct sighting *sighting)
+{
+	LP_AUTO(lp_json_freep) struct json *doc = NULL;
+	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_MIB);
+
+	DIE_IF(lp_json_new(LP_MIB, &doc, &err) != LP_OK);
+	struct jval *root = lp_json_obj(doc);
+	lp_json_put_str(doc, root, "event", "sighting");
+	lp_json_put_str(doc, root, "sighting", lp_sighting_kind_name(sighting->kind));
+	put_key(doc, lp_json_put_obj(doc, root, "key"), &sighting->key);
+	lp_json_put_str(doc, root, "part_of", sighting->part_of);
+	lp_json_put_str(doc, root, "uid", sighting->uid);
+	put_live(doc, lp_json_put_obj(doc, root, "live"), &sighting->live);
+	lp_json_put_int(doc, root, "marks", sighting->marks);
+	lp_json_put_str(doc, root, "manager", sighting->manager);
+	lp_json_put_int(doc, root, "status", sighting->status);
+	lp_json_put_str(doc, root, "message", sighting->message);
+	DIE_IF(lp_json_write(root, &text, &err) != LP_OK);
+	printf("%s\n", lp_buf_text(&text));
+	fflush(stdout);
+}
+
+static void take_sighting(struct wire_reader *r)
+{
+	struct sighting sighting;
+
+	lp_sighting_take(r, &sighting);
+	DIE_IF(lp_wire_done(r, "sighting", &err) != LP_OK);
+	print_sighting(&sighting);
+}
+
 static void print_events(struct channel *ch)
 {
 	struct wire_reader r;
@@ -168,6 +255,10 @@ static void print_events(struct channel *ch)
 		DIE_IF(lp_channel_next(ch, &found, &r, &err) != LP_OK);
 		if (!found)
 			return;
+		if (r.type == CLUSTER_SIGHTING) {
+			take_sighting(&r);
+			continue;
+		}
 		DIE_IF(r.type != CLUSTER_EVENT);
 		lp_event_take(&r, &event);
 		DIE_IF(lp_wire_done(&r, "event", &err) != LP_OK);
@@ -186,7 +277,7 @@ static bool take_lines(struct buf *in, struct channel *ch)
 	DIE_IF(lp_buf_append(in, chunk, (size_t)n, &err) != LP_OK);
 	for (uint8_t *end; in->len && (end = memchr(in->data, '\n', in->len));) {
 		size_t line = (size_t)(end - in->data);
-		send_step(in->data, line, ch);
+		take_line(in->data, line, ch);
 		lp_buf_consume(in, line + 1);
 	}
 	return true;
@@ -224,9 +315,10 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	send_setup(argv, &ch);
 	while (!closed) {
+		int64_t pause_ms = paused_until_ms - lp_boot_ms();
 		struct pollfd p[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
-				      {.fd = ch.fd, .events = POLLIN}};
-		DIE_IF(poll(p, 2, -1) < 0);
+				      {.fd = pause_ms > 0 ? -1 : ch.fd, .events = POLLIN}};
+		DIE_IF(poll(p, 2, pause_ms > 0 ? (int)pause_ms : -1) < 0);
 		if (p[0].revents && !take_lines(&in, &ch))
 			break;
 		if (p[1].revents)
