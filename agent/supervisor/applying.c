@@ -113,6 +113,12 @@ void lp_applying_standby(struct source_run *run)
 	lp_feed(run, CYCLE_AWAY);
 }
 
+void lp_applying_renewed(struct source_run *run)
+{
+	if (run->applying && run->applying->part == PART_PLAN)
+		lp_planning_go_on(run);
+}
+
 void lp_applying_unled(struct source_run *run, const char *said)
 {
 	char why[LP_ERR_MAX];

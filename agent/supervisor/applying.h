@@ -64,6 +64,8 @@ void lp_applying_store_failed(struct source_run *run, const char *doing, const s
 bool lp_applying_waits(const struct source_run *run);
 /* Another agent holds the lease: what is under way ends with AWAY, unless it only learns. */
 void lp_applying_standby(struct source_run *run);
+/* The lease was renewed: a plan that has waited for that goes on. */
+void lp_applying_renewed(struct source_run *run);
 /* The lease's time is over and it could not be renewed, said is why: a plan ends with AWAY. */
 void lp_applying_unled(struct source_run *run, const char *said);
 /* The next try of an apply comes later than the one before it. */

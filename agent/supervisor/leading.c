@@ -179,6 +179,8 @@ static void held(struct source_run *run, const struct event *event)
 		lp_reaching_led(run);
 	else if (stood_by)
 		lp_feed(run, CYCLE_APPLY_DUE);
+	else
+		lp_applying_renewed(run);
 }
 
 static void standby(struct source_run *run, const struct event *event)

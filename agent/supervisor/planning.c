@@ -309,6 +309,8 @@ void lp_planning_go_on(struct source_run *run)
 		lp_applying_away(run, a->away);
 		return;
 	}
+	if (!lp_leading_holds(run)) /* a renewal takes long: nothing new before its answer */
+		return;
 	while (answer == PLAN_STEP && has_room(run)) {
 		struct step step;
 		enum lp_code code =

@@ -9,6 +9,7 @@
 #include "store/config_digest.h"
 #include "tests/unit/store/fixture.h"
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -99,12 +100,40 @@ static void recover(struct event *event)
 		usleep(300 * 1000);
 }
 
+/*
+ * The lease runs out with the first four steps under way, and its renewal takes long: what is sent
+ * before that has an answer comes too soon.
+ */
+static bool too_soon;
+
+static void renew_slowly(void)
+{
+	struct pollfd more = {.fd = channel.fd, .events = POLLIN};
+
+	usleep(300 * 1000);
+	too_soon = poll(&more, 1, 0) == 1;
+}
+
+static void be_slow(struct event *event)
+{
+	static unsigned applies;
+
+	if (applies++ == 0)
+		usleep(300 * 1000);
+	if (!too_soon)
+		return;
+	event->kind = EVENT_FAILED;
+	event->code = LP_INTERNAL;
+}
+
 /* Ours, for as long as the supervisor asks, or somebody else's for 30 s. */
 static void lease(struct event *event)
 {
 	static unsigned round;
 	bool first = round++ == 0;
 
+	if (is_part("slow") && !first)
+		renew_slowly();
 	event->lease.duration_s = 30;
 	event->outcome = OUTCOME_HELD;
 	if (is_part("somebody else's") || (is_part("lost") && !first))
@@ -205,6 +234,8 @@ static void do_step(const struct step *step)
 		event.retry_after_ms = 86400000;
 		snprintf(event.message, sizeof(event.message), "come back tomorrow");
 	}
+	if (step->kind == STEP_APPLY && is_part("slow"))
+		be_slow(&event);
 	if (step->kind == STEP_APPLY && (is_part("lost") || is_part("out of reach")))
 		return; /* it is under way */
 	if (step->kind == STEP_APPLY && is_part("away")) {
@@ -380,6 +411,14 @@ static void a_plan_is_given_up_when_the_lease_has_run_out_and_cannot_be_renewed(
 	apply("out of reach");
 	CHECK_HAS(run->outcome.text, "the lease cannot be renewed");
 	CHECK(run->outcome.exit == 2);
+}
+
+static void nothing_new_is_sent_once_the_lease_has_run_out_until_it_is_renewed(void)
+{
+	start_with(8);
+	later(half_a_minute_passes);
+	apply("slow");
+	CHECK_HAS(run->outcome.text, "is applied: 8 objects, 8 created");
 }
 
 static void no_step_has_the_number_of_an_earlier_one(void)
@@ -606,6 +645,7 @@ int main(int argc, char **argv)
 	TEST(nothing_is_applied_while_somebody_else_holds_the_lease);
 	TEST(a_plan_is_given_up_when_the_lease_is_lost);
 	TEST(a_plan_is_given_up_when_the_lease_has_run_out_and_cannot_be_renewed);
+	TEST(nothing_new_is_sent_once_the_lease_has_run_out_until_it_is_renewed);
 	TEST(no_step_has_the_number_of_an_earlier_one);
 	TEST(what_carries_our_label_is_in_the_inventory_before_anything_is_applied);
 	TEST(half_a_recovery_is_none_and_is_begun_again);
