@@ -109,10 +109,19 @@ static bool is_of_old_version(const struct status *status)
 	return status->code != 404 && strstr(status->message, "field not declared in schema");
 }
 
+/* An item of a list whose key somebody has changed is there twice: his, and ours. */
+static bool is_duplicate(const struct job *job, const struct status *status)
+{
+	return status->code == 422 && job->look.before.len &&
+	       strstr(status->message, "Duplicate value");
+}
+
 void lp_apply_refused(struct job *job)
 {
 	struct status status;
 	bool dry = job->step.how == APPLY_DRY;
+	/* a dry run takes nothing over, and may be refused for what a takeover would mend */
+	bool mends = dry && (job->event.marks & SIGHT_OVERRIDABLE);
 
 	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &status);
 	if (status.code == 404)
@@ -123,8 +132,10 @@ void lp_apply_refused(struct job *job)
 		lp_careful_renew(job);
 	else if (status.code == 422 && lp_careful_undo(job))
 		return;
-	else if ((status.code == 409 || status.code == 422) && (!job->look.on || dry))
+	else if ((status.code == 409 || status.code == 422) && (!job->look.on || mends))
 		lp_careful_second(job);
+	else if (is_duplicate(job, &status))
+		lp_finish_duplicate(job, &status);
 	else
 		lp_job_refused(job);
 }

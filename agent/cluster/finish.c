@@ -94,15 +94,24 @@ void lp_finish_dry(struct job *job)
 	       same && !story.added && !l->hands ? OUTCOME_UNCHANGED : OUTCOME_CONFIGURED);
 }
 
-/* A dry run takes nothing over, and may be refused for what a takeover would mend. */
 void lp_finish_dry_refused(struct job *job)
 {
 	struct story story;
 
-	if (!(job->event.marks & SIGHT_OVERRIDABLE)) {
+	compare(job, LP_SLICE_OF(&job->look.before), &story);
+	finish(job, &story, OUTCOME_CONFIGURED);
+}
+
+void lp_finish_duplicate(struct job *job, const struct status *status)
+{
+	struct story story;
+
+	compare(job, LP_SLICE_OF(&job->look.before), &story);
+	if (!story.foreign_text[0]) {
 		lp_job_refused(job);
 		return;
 	}
-	compare(job, LP_SLICE_OF(&job->look.before), &story);
-	finish(job, &story, OUTCOME_CONFIGURED);
+	lp_status_judge(status, &job->step, job->retry_after_ms, &job->event);
+	memcpy(job->event.manager, story.foreign_manager, sizeof(job->event.manager));
+	lp_job_failed(job, job->event.code, "%s", story.foreign_text);
 }

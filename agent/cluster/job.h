@@ -235,9 +235,11 @@ void lp_careful_free(struct look *look); /* {0} is fine */
 
 /* Ends an apply that looked and wrote, or found nothing to write; now is the answer. */
 void lp_finish_applied(struct job *job, const struct metadata *now);
-/* Ends a dry run by its answer, or by the refusal of it. */
+/* Ends a dry run by its answer, or by the refusal of what a takeover would mend. */
 void lp_finish_dry(struct job *job);
 void lp_finish_dry_refused(struct job *job);
+/* Ends an apply that looked, was refused for a duplicate, and says whose that may be. */
+void lp_finish_duplicate(struct job *job, const struct status *status);
 
 /* As lp_apply_begin; body is not used by it and the ones below. */
 void lp_wait_begin(struct job *job);

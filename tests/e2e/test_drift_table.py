@@ -333,6 +333,19 @@ def test_what_others_inject_into_fields_that_we_leave_out_is_never_fought(ground
     assert ground.live(hook)["metadata"]["resourceVersion"] == version
 
 
+def test_a_port_that_an_operator_has_changed_is_his_and_named(ground):
+    manifest = ground.service()
+    ground.role.apply(manifest)
+    ground.patch("service", json_patch("/spec/ports/0/port", 81), "operator")
+    before = ground.live(manifest)
+    for how in ("dry", "look"):
+        event = ground.role.apply(manifest, how=how)
+        assert (event["event"], event["status"], event["manager"]) == ("failed", 422, "operator")
+        assert "Duplicate value" in event["message"]
+        assert event["message"].endswith("operator has its own spec.ports[81/TCP]"), event
+    assert ground.live(manifest) == before
+
+
 RESET = json_patch("/metadata/managedFields", [{}])
 
 
