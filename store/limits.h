@@ -27,6 +27,8 @@
 
 #define LP_ASIDE_MAX 3u /* damaged databases kept for a person to look at; the oldest go */
 
+#define LP_SUSPEND_S (366 * 86400) /* the longest suspension that ends by itself */
+
 /* A refresh of a time alone (last good poll, same error again) is written at most this often. */
 #define LP_REFRESH_S 3600
 #endif

@@ -10,7 +10,8 @@ enum lp_code lp_state_get(struct db *db, const char *source, struct source_state
 {
 	LP_AUTO(lp_sql_done)
 	struct sql q = lp_sql(db, "SELECT desired, applied, pinned, suspended, complete, failures, "
-				  "next_poll_s, delay_ms, poll_ok_s, error_s, error, tip "
+				  "next_poll_s, delay_ms, poll_ok_s, error_s, error, tip, "
+				  "suspend_left_s, suspend_uptime_s, suspend_until_s "
 				  "FROM source_state WHERE source = ?");
 
 	lp_sql_put_text(&q, source);
@@ -31,6 +32,9 @@ enum lp_code lp_state_get(struct db *db, const char *source, struct source_state
 	ret->error_s = lp_sql_int(&q);
 	lp_sql_text(&q, ret->error, sizeof(ret->error));
 	lp_sql_bytes(&q, ret->tip, sizeof(ret->tip));
+	ret->suspension.left_s = lp_sql_int(&q);
+	ret->suspension.uptime_s = lp_sql_int(&q);
+	ret->suspension.until_s = lp_sql_int(&q);
 	return lp_sql_check(&q, err);
 }
 
@@ -85,10 +89,49 @@ static enum lp_code set_flag(struct db *db, const char *text, const char *source
 	return lp_sql_run(&q, err);
 }
 
+static enum lp_code set_suspension(struct db *db, const char *source, bool suspended,
+				   const struct suspension *ends, struct err *err)
+{
+	LP_AUTO(lp_sql_done)
+	struct sql q = lp_sql(
+		db,
+		"INSERT INTO source_state (source, suspended, suspend_left_s, suspend_uptime_s, "
+		"suspend_until_s) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+		"suspended = excluded.suspended, suspend_left_s = excluded.suspend_left_s, "
+		"suspend_uptime_s = excluded.suspend_uptime_s, "
+		"suspend_until_s = excluded.suspend_until_s WHERE "
+		"(suspended, suspend_left_s, suspend_uptime_s, suspend_until_s) != "
+		"(excluded.suspended, excluded.suspend_left_s, excluded.suspend_uptime_s, "
+		"excluded.suspend_until_s)");
+
+	lp_sql_put_text(&q, source);
+	lp_sql_put_int(&q, suspended);
+	lp_sql_put_int(&q, ends->left_s);
+	lp_sql_put_int(&q, ends->uptime_s);
+	lp_sql_put_int(&q, ends->until_s);
+	return lp_sql_run(&q, err);
+}
+
 enum lp_code lp_state_set_suspended(struct db *db, const char *source, bool suspended,
 				    struct err *err)
 {
-	return set_flag(db, SET("suspended"), source, suspended, err);
+	return set_suspension(db, source, suspended, &(struct suspension){0}, err);
+}
+
+enum lp_code lp_state_suspend_for(struct db *db, const char *source,
+				  const struct suspension *suspension, struct err *err)
+{
+	return set_suspension(db, source, true, suspension, err);
+}
+
+int64_t lp_suspension_left_s(const struct suspension *suspension, int64_t uptime_s, int64_t wall_s)
+{
+	int64_t begun_s = uptime_s >= suspension->uptime_s ? suspension->uptime_s : 0;
+	int64_t left_s = suspension->left_s - (uptime_s - begun_s);
+
+	if (suspension->until_s && wall_s && suspension->until_s - wall_s < left_s)
+		left_s = suspension->until_s - wall_s;
+	return left_s > 0 ? left_s : 0;
 }
 
 enum lp_code lp_state_set_complete(struct db *db, const char *source, bool complete,

@@ -7,11 +7,19 @@
  */
 #include "store/db.h"
 
+/* When a suspension ends by itself. All zero: it does not. */
+struct suspension {
+	int64_t left_s;   /* so much was left of it */
+	int64_t uptime_s; /* CLOCK_BOOTTIME; when that was so */
+	int64_t until_s;  /* wall; 0: nobody had set the clock when it began */
+};
+
 struct source_state {
 	int64_t desired; /* revision to be applied; set by lp_revision_commit; 0 none */
 	int64_t applied; /* last one applied or incomplete; set by lp_revision_set_state; 0 none */
 	int64_t pinned;  /* held by a rollback; 0 not pinned */
 	bool suspended;
+	struct suspension suspension;
 	bool complete;              /* the last apply left nothing out */
 	unsigned failures;          /* in a row */
 	int64_t next_poll_s;        /* wall; 0 by the schedule */
@@ -36,6 +44,9 @@ LP_CHECKED enum lp_code lp_state_set_pinned(struct db *db, const char *source, i
 					    struct err *err);
 LP_CHECKED enum lp_code lp_state_set_suspended(struct db *db, const char *source, bool suspended,
 					       struct err *err);
+/* Suspended for a time; lp_state_set_suspended forgets the time. */
+LP_CHECKED enum lp_code lp_state_suspend_for(struct db *db, const char *source,
+					     const struct suspension *suspension, struct err *err);
 LP_CHECKED enum lp_code lp_state_set_complete(struct db *db, const char *source, bool complete,
 					      struct err *err);
 LP_CHECKED enum lp_code lp_state_set_tip(struct db *db, const char *source,
@@ -54,4 +65,11 @@ LP_CHECKED enum lp_code lp_state_set_poll_ok(struct db *db, const char *source, 
  * poll. */
 LP_CHECKED enum lp_code lp_state_set_error(struct db *db, const char *source, const char *text,
 					   int64_t now_s, struct err *err);
+
+/*
+ * What is left of a suspension by now; 0: it is over. Of this boot what has passed since it was
+ * written counts, of another one all of it, and a wall clock that was set then and now (wall_s, 0:
+ * it is not) can say that it is less. Never called with one that does not end.
+ */
+int64_t lp_suspension_left_s(const struct suspension *suspension, int64_t uptime_s, int64_t wall_s);
 #endif

@@ -4,6 +4,7 @@
 
 #include "agent/cli/commands.h"
 #include "agent/cli/daemon.h"
+#include "platform/clock.h"
 #include "store/db.h"
 
 #include <stdio.h>
@@ -111,6 +112,19 @@ static void print_drift(const struct jval *drift)
 		       lp_json_text(drift, "lost"), lp_cli_plain());
 }
 
+static void print_suspension(const struct jval *source)
+{
+	char left[16];
+
+	if (!flag(source, "suspended"))
+		return;
+	if (lp_json_get(source, "suspendedForSeconds"))
+		printf("  %-10s for %s more, or until limpet resume\n", "suspended",
+		       lp_duration_text(number(source, "suspendedForSeconds") * 1000, left));
+	else
+		printf("  %-10s until limpet resume\n", "suspended");
+}
+
 static void print_source(const struct jval *source)
 {
 	const struct jval *pinned = lp_json_get(source, "pinned");
@@ -133,8 +147,7 @@ static void print_source(const struct jval *source)
 	if (lp_json_is(pinned, JSON_OBJ))
 		printf("  %-10s to revision %lld; newer ones wait for limpet resume\n", "pinned",
 		       (long long)number(pinned, "id"));
-	if (flag(source, "suspended"))
-		printf("  %-10s until limpet resume\n", "suspended");
+	print_suspension(source);
 	printf("  %-10s %lld in the cluster because of this source\n", "objects",
 	       (long long)number(source, "inventory"));
 	if (*lp_json_text(source, "lastGoodPoll"))

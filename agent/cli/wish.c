@@ -4,6 +4,7 @@
 #include "agent/cli/commands.h"
 #include "agent/cli/daemon.h"
 #include "agent/supervisor/supervisor.h"
+#include "agent/supervisor/suspending.h"
 #include "agent/supervisor/telling.h"
 #include "platform/clock.h"
 #include "store/clock.h"
@@ -113,23 +114,30 @@ static const struct cli_help resume_help = {
 static const struct cli_help suspend_help = {
 	.usage = "limpet suspend [options]",
 	.about =
-		"Stops polling and applying, also across restarts, until limpet resume. What runs\n"
-		"in the cluster goes on running.\n\n"
+		"Stops polling, applying and healing, also across restarts, until limpet resume, or\n"
+		"for a time. What runs in the cluster goes on running; what others change there is\n"
+		"reported. The time is measured by the uptime; while the device is off, by its\n"
+		"clock, if something keeps that right.\n\n"
 		"Exit: 0 suspended, 2 could not be done.",
-	.examples = "  limpet suspend",
+	.examples = "  limpet suspend\n"
+		    "  limpet suspend --for 1h     ends by itself",
 };
 
 /* The change, and what is told of it when there is one. */
-static enum lp_code change(struct db *db, const char *source, bool suspend, struct err *err)
+static enum lp_code change(struct db *db, const char *source, bool suspend, int64_t for_ms,
+			   struct err *err)
 {
-	struct happening what = {.kind = LP_HAPPENED_SUSPENDED};
+	const struct suspension ends = lp_suspension_of(for_ms);
+	char text[32];
+	struct happening what = {.kind = LP_HAPPENED_SUSPENDED,
+				 .message = lp_suspension_text(for_ms, text)};
 	LP_AUTO(lp_tx_end) struct tx tx = {0};
 	struct stored_happening row;
 	struct source_state before;
 
 	LP_TRY(lp_state_get(db, source, &before, err));
 	LP_TRY(lp_tx_begin(db, &tx, err));
-	LP_TRY(suspend ? lp_state_set_suspended(db, source, true, err)
+	LP_TRY(suspend ? lp_state_suspend_for(db, source, &ends, err)
 		       : lp_store_resume(db, source, err));
 	if (suspend ? !before.suspended : lp_resume_happens(&before, &what))
 		LP_TRY(lp_happening_add(db, NULL, source, &what, lp_wall_s(), &row, err));
@@ -137,7 +145,7 @@ static enum lp_code change(struct db *db, const char *source, bool suspend, stru
 }
 
 /* Without a daemon: what the next start will find. */
-static enum lp_code change_stored(bool suspend, struct err *err)
+static enum lp_code change_stored(bool suspend, int64_t for_ms, struct err *err)
 {
 	LP_AUTO(lp_db_close) struct db *db = NULL;
 	LP_AUTO(lp_close) int lock = -1;
@@ -146,38 +154,62 @@ static enum lp_code change_stored(bool suspend, struct err *err)
 	LP_TRY(lp_cli_own_store(&config, &lock, &db, err));
 	LP_TRY(lp_clock_floor(db, &floor_s, err));
 	lp_wall_floor(floor_s);
-	return change(db, config.sources[0].name, suspend, err);
+	return change(db, config.sources[0].name, suspend, for_ms, err);
 }
 
-static int stored_wish(const char *command, const struct cli_help *help, int argc, char **argv)
+/* Asks the daemon, or changes what the next start finds. */
+static int stored_wish(const char *command, const char *how_long, int64_t for_ms,
+		       enum cli_output output)
 {
-	const char *file = NULL;
-	enum cli_output output = OUTPUT_TEXT;
-	const struct cli_option options[] = {CLI_CONFIG(file), CLI_OUTPUT(output), CLI_END};
+	bool suspend = strcmp(command, "suspend") == 0;
 	struct err err = {0};
 	int exit = 0;
 
-	if (lp_cli_parse(help, options, argc, argv, &exit) < 0)
+	if (ask(command, how_long, output, &exit) != LP_NOT_FOUND)
 		return exit;
-	if (!lp_cli_config(file, &config))
-		return CLI_ERROR;
-	if (ask(command, NULL, output, &exit) != LP_NOT_FOUND)
-		return exit;
-	if (change_stored(strcmp(command, "suspend") == 0, &err) != LP_OK)
+	if (change_stored(suspend, for_ms, &err) != LP_OK)
 		return lp_cli_end(CLI_ERROR, err.msg, output);
 	if (output == OUTPUT_TEXT)
 		printf("no daemon runs; the next start finds it %s\n",
-		       strcmp(command, "suspend") == 0 ? "suspended" : "resumed");
+		       suspend ? "suspended" : "resumed");
 	return output == OUTPUT_JSON ? lp_cli_end(CLI_OK, "stored for the next start", output)
 				     : CLI_OK;
 }
 
 int lp_cmd_resume(int argc, char **argv)
 {
-	return stored_wish("resume", &resume_help, argc, argv);
+	const char *file = NULL;
+	enum cli_output output = OUTPUT_TEXT;
+	const struct cli_option options[] = {CLI_CONFIG(file), CLI_OUTPUT(output), CLI_END};
+	int exit = 0;
+
+	if (lp_cli_parse(&resume_help, options, argc, argv, &exit) < 0)
+		return exit;
+	if (!lp_cli_config(file, &config))
+		return CLI_ERROR;
+	return stored_wish("resume", NULL, 0, output);
 }
 
 int lp_cmd_suspend(int argc, char **argv)
 {
-	return stored_wish("suspend", &suspend_help, argc, argv);
+	const char *file = NULL, *how_long = NULL;
+	enum cli_output output = OUTPUT_TEXT;
+	const struct cli_option options[] = {
+		{"for", 0, "TIME", "ends by itself after this: 30m, 1h, 2d", NULL, &how_long, NULL},
+		CLI_CONFIG(file),
+		CLI_OUTPUT(output),
+		CLI_END};
+	struct err err = {0};
+	int64_t for_ms = 0;
+	int exit = 0;
+
+	if (lp_cli_parse(&suspend_help, options, argc, argv, &exit) < 0)
+		return exit;
+	if (how_long && !*how_long)
+		return lp_cli_error("--for needs a time, such as 1h");
+	if (lp_suspension_parse(how_long ? how_long : "", &for_ms, &err) != LP_OK)
+		return lp_cli_error("--for %s", err.msg);
+	if (!lp_cli_config(file, &config))
+		return CLI_ERROR;
+	return stored_wish("suspend", how_long, for_ms, output);
 }

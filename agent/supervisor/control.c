@@ -5,6 +5,8 @@
 #include "agent/supervisor/limits.h"
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/status.h"
+#include "agent/supervisor/suspending.h"
+#include "platform/clock.h"
 #include "platform/json.h"
 
 #include <errno.h>
@@ -133,18 +135,26 @@ static void answer_wish(struct client *client, enum lp_code code, const struct e
 				 client->super->run.outcome.text);
 }
 
-static void answer_suspend(struct client *client, enum lp_code code, const struct err *err)
+static void answer_suspend(struct client *client, const char *how_long)
 {
-	if (code != LP_OK)
-		lp_client_finish(client, 2, err->msg);
-	else if (client->super->run.state == CYCLE_APPLYING)
-		lp_client_finish(
-			client, 0,
-			"suspended: the apply under way is ended, then nothing is polled or applied "
-			"until limpet resume");
-	else
-		lp_client_finish(client, 0,
-				 "suspended: nothing is polled or applied until limpet resume");
+	struct source_run *run = &client->super->run;
+	char until[64] = "limpet resume", text[LP_ERR_MAX];
+	struct err err = {0};
+	int64_t for_ms = 0;
+
+	enum lp_code code = lp_suspension_parse(how_long, &for_ms, &err);
+	if (code == LP_OK)
+		code = lp_wish_suspend(run, for_ms, &err);
+	if (code != LP_OK) {
+		lp_client_finish(client, 2, err.msg);
+		return;
+	}
+	if (for_ms)
+		snprintf(until, sizeof(until), "%s have passed, or limpet resume",
+			 lp_duration_text(for_ms, (char[16]){0}));
+	snprintf(text, sizeof(text), "suspended: %snothing is polled or applied until %s",
+		 run->state == CYCLE_APPLYING ? "the apply under way is ended, then " : "", until);
+	lp_client_finish(client, 0, text);
 }
 
 static void command(struct client *client, const struct jval *request)
@@ -163,7 +173,7 @@ static void command(struct client *client, const struct jval *request)
 		return;
 	}
 	if (strcmp(name, "suspend") == 0) {
-		answer_suspend(client, lp_wish_suspend(run, &err), &err);
+		answer_suspend(client, lp_json_text(request, "revision"));
 		return;
 	}
 	if (strcmp(name, "trust-reset") == 0) {

@@ -51,6 +51,7 @@ struct source_run {
 	bool judge_again;           /* a person asks: refused tips are fetched and judged again */
 	bool rolling_back;          /* a person waits for the next apply, and for nothing else */
 	struct timer poll, apply;
+	struct timer suspension; /* suspending.c's own */
 	int64_t phase_ms;
 	int64_t poll_at_ms;    /* CLOCK_BOOTTIME; 0 not set */
 	int64_t poll_delay_ms; /* the backoff after a failure; 0 none. The store has it for a
@@ -200,7 +201,10 @@ LP_CHECKED enum lp_code lp_wish_sync(struct source_run *run, struct err *err);
 LP_CHECKED enum lp_code lp_wish_rollback(struct source_run *run, const char *revision,
 					 struct err *err);
 LP_CHECKED enum lp_code lp_wish_resume(struct source_run *run, struct err *err);
-LP_CHECKED enum lp_code lp_wish_suspend(struct source_run *run, struct err *err);
+/* for_ms 0: until lp_wish_resume. */
+LP_CHECKED enum lp_code lp_wish_suspend(struct source_run *run, int64_t for_ms, struct err *err);
+/* A suspension has ended: what was held up goes on. */
+void lp_wish_go_on(struct source_run *run);
 /* lp_floor_reset of supervisor.h; when sure, the branch is then judged anew. */
 LP_CHECKED enum lp_code lp_wish_trust_reset(struct source_run *run, bool sure,
 					    char told[LP_ERR_MAX], struct err *err);

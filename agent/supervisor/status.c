@@ -3,6 +3,7 @@
 
 #include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
+#include "agent/supervisor/suspending.h"
 #include "agent/supervisor/telling.h"
 #include "agent/supervisor/watching.h"
 #include "platform/clock.h"
@@ -229,7 +230,11 @@ static void judge_state(const struct source_state *state, const struct source_co
 		 (applied->state == LP_REVISION_FAILED || applied->state == LP_REVISION_INCOMPLETE))
 		reason(health, 1, "revision %d is %s: %s", (int)applied->id,
 		       lp_revision_state_name(applied->state), applied->message);
-	if (state->suspended)
+	if (state->suspended && state->suspension.left_s)
+		reason(health, 1, "suspended by hand for %s more; limpet resume ends it",
+		       lp_duration_text(lp_suspension_left_now_s(&state->suspension) * 1000,
+					(char[16]){0}));
+	else if (state->suspended)
 		reason(health, 1, "suspended by hand; limpet resume ends it");
 	if (state->failures)
 		reason(health, state->failures > AWAY_POLLS || !state->desired ? 1 : 0,
@@ -325,6 +330,9 @@ static void clock_json(struct json *doc, struct jval *obj)
 static void put_state(const struct source_state *state, struct json *doc, struct jval *obj)
 {
 	lp_json_put_bool(doc, obj, "suspended", state->suspended);
+	if (state->suspended && state->suspension.left_s)
+		lp_json_put_int(doc, obj, "suspendedForSeconds",
+				lp_suspension_left_now_s(&state->suspension));
 	lp_json_put_bool(doc, obj, "complete", state->complete);
 	put_time(doc, obj, "lastGoodPoll", state->poll_ok_s);
 	lp_json_put_int(doc, obj, "failedPolls", state->failures);

@@ -4,6 +4,7 @@
 #include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/schedule.h"
+#include "agent/supervisor/suspending.h"
 #include "agent/supervisor/telling.h"
 #include "agent/supervisor/watching.h"
 #include "platform/clock.h"
@@ -504,6 +505,7 @@ static enum lp_code run_all(struct supervisor *super, struct err *err)
 	lp_floor_open(&super->run);
 	wall_in(super);
 	lp_freshness_open(&super->run);
+	lp_suspending_open(&super->run);
 	if (super->wish.kind == WISH_RUN)
 		lp_watching_open(&super->run);
 	super->first = (struct timer){.fire = begin, .ctx = super};

@@ -2,6 +2,7 @@
 /* What a person asks for. Each wish is stored first, where it must outlive a restart, and then fed
  * to the cycle, which takes it up as soon as what runs now has ended. */
 #include "agent/supervisor/run.h"
+#include "agent/supervisor/suspending.h"
 #include "agent/supervisor/telling.h"
 #include "agent/supervisor/watching.h"
 #include "store/revision.h"
@@ -142,31 +143,44 @@ enum lp_code lp_wish_resume(struct source_run *run, struct err *err)
 	lp_applying_flush(run);
 	LP_TRY(store_resume(run, err));
 	lp_log(LOG_LEVEL_INFO, "resumed", "source", run->config->name, NULL);
-	lp_watching_reconsider(run);
-	set_going(run, true);
+	lp_suspending_changed(run);
+	lp_wish_go_on(run);
 	return LP_OK;
 }
 
-static enum lp_code store_suspension(struct source_run *run, struct err *err)
+void lp_wish_go_on(struct source_run *run)
 {
-	const struct happening what = {.kind = LP_HAPPENED_SUSPENDED};
+	lp_watching_reconsider(run);
+	set_going(run, true);
+}
+
+static enum lp_code store_suspension(struct source_run *run, int64_t for_ms, struct err *err)
+{
+	const struct suspension ends = lp_suspension_of(for_ms);
+	char text[32];
+	const struct happening what = {.kind = LP_HAPPENED_SUSPENDED,
+				       .message = lp_suspension_text(for_ms, text)};
 	struct db *db = run->super->db;
 	LP_AUTO(lp_tx_end) struct tx tx = {0};
 	struct source_state before;
 
 	LP_TRY(lp_state_get(db, run->config->name, &before, err));
 	LP_TRY(lp_tx_begin(db, &tx, err));
-	LP_TRY(lp_state_set_suspended(db, run->config->name, true, err));
+	LP_TRY(lp_state_suspend_for(db, run->config->name, &ends, err));
 	if (!before.suspended)
 		LP_TRY(lp_put_happening(run, &what, err));
 	return lp_tx_commit(&tx, err);
 }
 
-enum lp_code lp_wish_suspend(struct source_run *run, struct err *err)
+enum lp_code lp_wish_suspend(struct source_run *run, int64_t for_ms, struct err *err)
 {
+	char text[32];
+
 	lp_applying_flush(run);
-	LP_TRY(store_suspension(run, err));
-	lp_log(LOG_LEVEL_INFO, "suspended", "source", run->config->name, NULL);
+	LP_TRY(store_suspension(run, for_ms, err));
+	lp_log(LOG_LEVEL_INFO, "suspended", "source", run->config->name, "lasts",
+	       lp_suspension_text(for_ms, text), NULL);
+	lp_suspending_changed(run);
 	run->poll_late = run->apply_late = false;
 	lp_loop_timer_cancel(run->super->loop, &run->poll);
 	lp_loop_timer_cancel(run->super->loop, &run->apply);

@@ -109,3 +109,52 @@ def test_a_revision_that_is_judged_while_somebody_suspends_is_not_applied(site_o
 
     site.limpet.ok("resume")
     wait_applied(site, commit)
+
+
+def test_a_suspension_for_a_time_ends_by_itself(site):
+    first = site.repo.publish(small_site(site.prefix, version="1"))
+    site.limpet.start()
+    wait_applied(site, first)
+
+    told = site.limpet.ok("suspend", "--for", "4s").out
+    assert "4s" in told and "limpet resume" in told
+    status = wait_idle(site)
+    assert 1 <= source(status)["suspendedForSeconds"] <= 4
+    assert " more, or until limpet resume" in site.limpet.run("status").out
+    second = site.repo.publish(small_site(site.prefix, version="2"))
+    assert site.limpet.run("sync").code != 0
+
+    status = wait_applied(site, second, 12)
+    assert not source(status)["suspended"] and "suspendedForSeconds" not in source(status)
+    told = [event["message"] for event in site.limpet.json("events")["events"]
+            if event["kind"] == "resumed"]
+    assert told == ["the time of the suspension is over"]
+
+
+def test_its_end_outlives_a_restart_and_comes_without_a_daemon_too(site):
+    first = site.repo.publish(small_site(site.prefix, version="1"))
+    site.limpet.start()
+    wait_applied(site, first)
+    site.limpet.ok("suspend", "--for", "1h")
+    site.limpet.kill()
+    site.limpet.start()
+    wait_idle(site)
+    assert 3500 < source(site.limpet.status())["suspendedForSeconds"] <= 3600
+    site.limpet.ok("suspend")  # for ever, now
+    assert "suspendedForSeconds" not in source(site.limpet.status())
+
+    site.limpet.ok("suspend", "--for", "1s")
+    site.limpet.kill()
+    second = site.repo.publish(small_site(site.prefix, version="2"))
+    wait_until(lambda: site.limpet.run("sync").code == 0, "the time to be over")
+    assert is_applied(site.limpet.status(), second)
+
+
+def test_no_time_is_taken_for_what_is_none(site):
+    for words in ("soon", "0s", "10ms", "400d", ""):
+        result = site.limpet.run("suspend", "--for", words)
+        assert result.code == 2 and "--for" in result.err
+    # LP_SUSPEND_S is 366 days
+    site.repo.publish(small_site(site.prefix))
+    site.limpet.ok("sync")
+    assert not source(site.limpet.status())["suspended"]

@@ -313,6 +313,42 @@ static void too_many_kinds_or_one_twice_change_nothing(void)
 	CHECK(number_of("SELECT count(*) FROM kind") == LP_KINDS_MAX);
 }
 
+static void a_suspension_with_an_end_is_there_after_a_restart(void)
+{
+	const struct suspension hour = {.left_s = 3600, .uptime_s = 50, .until_s = 900000};
+
+	start();
+	CHECK_OK(lp_state_suspend_for(db, "site", &hour, &err));
+	reopen();
+	struct source_state state = state_of("site");
+	CHECK(state.suspended && memcmp(&state.suspension, &hour, sizeof(hour)) == 0);
+	CHECK_OK(lp_state_set_suspended(db, "site", true, &err));
+	state = state_of("site");
+	CHECK(state.suspended && state.suspension.left_s == 0 && state.suspension.until_s == 0);
+	CHECK_OK(lp_state_suspend_for(db, "site", &hour, &err));
+	CHECK_OK(lp_state_set_suspended(db, "site", false, &err));
+	state = state_of("site");
+	CHECK(!state.suspended && state.suspension.left_s == 0);
+}
+
+static void a_suspension_ends_by_uptime_and_by_a_clock_that_somebody_set(void)
+{
+	const struct suspension s = {.left_s = 100, .uptime_s = 1000, .until_s = 50100};
+	const struct suspension unset = {.left_s = 100, .uptime_s = 1000};
+
+	CHECK(lp_suspension_left_s(&s, 1000, 0) == 100);
+	CHECK(lp_suspension_left_s(&s, 1060, 0) == 40);
+	CHECK(lp_suspension_left_s(&s, 1100, 0) == 0 && lp_suspension_left_s(&s, 9000, 0) == 0);
+	/* another boot: at least what it has been up for */
+	CHECK(lp_suspension_left_s(&s, 30, 0) == 70);
+	/* it was off for a while, and the clock knows */
+	CHECK(lp_suspension_left_s(&s, 30, 50090) == 10);
+	CHECK(lp_suspension_left_s(&s, 30, 60000) == 0);
+	/* a clock that was put back makes none longer, one that was not set then says nothing */
+	CHECK(lp_suspension_left_s(&s, 1060, 100) == 40);
+	CHECK(lp_suspension_left_s(&unset, 1060, 60000) == 40);
+}
+
 int main(void)
 {
 	TEST(a_source_that_is_not_known_is_all_zero);
@@ -327,6 +363,8 @@ int main(void)
 	TEST(the_tips_that_were_refused_by_the_same_rules_are_found_at_once);
 	TEST(kinds_are_replaced_only_when_they_differ);
 	TEST(too_many_kinds_or_one_twice_change_nothing);
+	TEST(a_suspension_with_an_end_is_there_after_a_restart);
+	TEST(a_suspension_ends_by_uptime_and_by_a_clock_that_somebody_set);
 	remove_folder();
 	return check_report();
 }
