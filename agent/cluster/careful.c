@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define ROUNDS      2  /* takeovers of what came while we applied */
+#define ROUNDS      2  /* of what there is to take over or back behind an apply */
 #define CONFLICT_MS 40 /* longest wait after the first conflict; doubled each time */
 #define PATCH_QUERY "?fieldManager=" LP_FIELD_MANAGER
 
@@ -172,6 +172,8 @@ static void rewrite(struct job *job, struct slice seen)
 		refused_after_all(job);
 	else if (l->made)
 		lp_apply_done(job, OUTCOME_CREATED);
+	else if (l->rounds)
+		lp_finish_applied(job);
 	else
 		apply(job);
 }
@@ -326,13 +328,14 @@ void lp_careful_applied(struct job *job)
 	}
 	if (!lp_apply_take(job, &now))
 		return;
+	bool more = now.handed || (l->take && (now.marks & SIGHT_OVERRIDABLE));
 	if (job->status == 201 && l->handed.len) {
 		l->made = true;
 		rewrite(job, LP_SLICE_OF(&job->answer));
-	} else if (l->take && (now.marks & SIGHT_OVERRIDABLE) && l->rounds < ROUNDS) {
+	} else if (more && l->before.len && l->rounds < ROUNDS) {
 		l->rounds++;
 		rewrite(job, LP_SLICE_OF(&job->answer));
 	} else {
-		lp_finish_applied(job, &now);
+		lp_finish_applied(job);
 	}
 }

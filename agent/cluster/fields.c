@@ -121,10 +121,12 @@ static struct jval *node_union(struct json *doc, struct jval *const *nodes, size
 static bool put_rest(struct json *doc, struct jval *to, const char *key, struct jval *from,
 		     struct jval *less)
 {
-	if (!less)
+	bool leaf = !lp_fields_below(from);
+
+	if (leaf && lp_fields_owned(less))
+		return true;
+	if (leaf || !less)
 		return lp_json_append(doc, to, key, lp_json_copy(doc, from));
-	if (!lp_fields_below(from))
-		return lp_fields_owned(less) || lp_json_append(doc, to, key, lp_json_obj(doc));
 	struct jval *rest = lp_fields_minus(doc, from, less);
 	if (rest && lp_fields_owned(less))
 		lp_json_del(rest, ".");

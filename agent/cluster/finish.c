@@ -55,7 +55,7 @@ static void compare(const struct job *job, struct slice after, struct story *ret
 		snprintf(ret->text, sizeof(ret->text), "who changed it: %s", err.msg);
 }
 
-void lp_finish_applied(struct job *job, const struct metadata *now)
+void lp_finish_applied(struct job *job)
 {
 	const struct look *l = &job->look;
 	struct story story;
@@ -66,8 +66,8 @@ void lp_finish_applied(struct job *job, const struct metadata *now)
 	}
 	compare(job, LP_SLICE_OF(&job->answer), &story);
 	finish(job, &story,
-	       l->wrote || lp_live_moved(&l->live, &now->live) ? OUTCOME_CONFIGURED
-							       : OUTCOME_UNCHANGED);
+	       l->wrote || lp_live_moved(&l->live, &job->event.live) ? OUTCOME_CONFIGURED
+								     : OUTCOME_UNCHANGED);
 }
 
 /* Nothing was written, so that the object is as it was at the look. */

@@ -73,7 +73,7 @@ struct look {
 	bool hands;         /* there is something to hand over */
 	bool made;          /* it was not there; it is now */
 	unsigned looks;     /* how often */
-	unsigned rounds;    /* how often something was taken over behind an apply */
+	unsigned rounds;    /* how often managedFields were looked at behind an apply */
 	struct live live;   /* at the first look */
 	struct buf object;  /* owned; all that was asked to be applied, with its label */
 	struct buf handed;  /* owned; JSON pointers */
@@ -233,8 +233,8 @@ LP_CHECKED enum lp_code lp_careful_parse(const struct look *look, struct json **
 void lp_careful_applied(struct job *job);
 void lp_careful_free(struct look *look); /* {0} is fine */
 
-/* Ends an apply that looked and wrote, or found nothing to write; now is the answer. */
-void lp_finish_applied(struct job *job, const struct metadata *now);
+/* Ends an apply that looked and wrote, or found nothing to write, by job->event and its answer. */
+void lp_finish_applied(struct job *job);
 /* Ends a dry run by its answer, or by the refusal of what a takeover would mend. */
 void lp_finish_dry(struct job *job);
 void lp_finish_dry_refused(struct job *job);

@@ -205,6 +205,19 @@ static enum lp_code renew(struct rewrite *r, struct err *err)
 	return LP_OK;
 }
 
+/* What is ours again is ours alone: it has to go when the manifest drops it. */
+static enum lp_code take_back(struct rewrite *r, struct handover *h, struct err *err)
+{
+	if (!h->theirs || !r->our_fields)
+		return LP_OK;
+	struct jval *rest = lp_fields_minus(r->m->doc, h->theirs, r->our_fields);
+	if (!rest)
+		return full(r, err);
+	r->plan->hands |= !lp_json_equal(rest, h->theirs);
+	h->theirs = rest;
+	return LP_OK;
+}
+
 static enum lp_code rewrite(struct rewrite *r, struct err *err)
 {
 	struct handover h = {.doc = r->m->doc,
@@ -228,6 +241,7 @@ static enum lp_code rewrite(struct rewrite *r, struct err *err)
 		return full(r, err);
 	if (r->wish->desired)
 		LP_TRY(lp_handover(&h, &r->plan->hands, err));
+	LP_TRY(take_back(r, &h, err));
 	if (r->wish->renew)
 		LP_TRY(renew(r, err));
 	r->changed |= r->plan->takes || r->plan->hands;

@@ -50,7 +50,7 @@ struct managed_wish {
 /* What came of it. */
 struct managed_plan {
 	bool takes;      /* another manager's entry, or kubectl's annotation, goes */
-	bool hands;      /* fields are handed over */
+	bool hands;      /* fields are handed over, or what was is ours again */
 	char whole[200]; /* the first pointer that cannot be handed over; cut; "" none */
 };
 

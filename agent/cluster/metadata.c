@@ -118,11 +118,14 @@ enum lp_code lp_metadata_read(struct slice object, struct metadata *ret, struct 
 	ret->annotations = lp_skim_get(metadata, "annotations");
 
 	struct skim_iter it = lp_skim_iter(lp_skim_get(metadata, "managedFields"));
-	while (lp_skim_next(&it))
+	while (lp_skim_next(&it)) {
+		struct slice manager = lp_skim_get(it.value, "manager");
 		if (is_ours(it.value))
 			read_entry(it.value, ret);
 		else
 			ret->marks |= marks_of(it.value);
+		ret->handed |= lp_skim_is(manager, LP_HANDED_MANAGER);
+	}
 	read_marks(ret);
 	return LP_OK;
 }

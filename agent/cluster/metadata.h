@@ -25,6 +25,7 @@ struct metadata {
 	int64_t applied_s; /* server's wall clock; the time of our managedFields entry; 0 none */
 	bool applied;      /* that entry is there: we have applied it, whatever its labels say */
 	bool deleting;     /* deletionTimestamp is set */
+	bool handed;       /* fields of ours were handed over: lp_managed_plan */
 	unsigned marks;    /* an OR of enum sight_mark */
 	struct slice labels, annotations; /* objects, as written; borrowed from the answer */
 };

@@ -512,6 +512,20 @@ def test_a_scale_between_the_last_apply_and_the_handover_is_kept(ground):
     assert event["outcome"] == "configured" and ground.live(five)["spec"]["replicas"] == 5
 
 
+def test_what_is_ours_again_goes_when_the_manifest_drops_it(ground):
+    five = ground.deployment()
+    five["spec"]["replicas"] = 5
+    ground.role.apply(five, how="look", handed="/spec/replicas")
+    assert ground.fields_of(five, HANDED) == {"f:spec": {"f:replicas": {}}}
+    ground.role.apply(five, how="look")
+    assert ground.fields_of(five, HANDED) is None, "the same value, and ours alone"
+    version = ground.settle(five)
+    event = ground.role.apply(five, how="look")
+    assert (event["outcome"], event["live"]["version"]) == ("unchanged", version)
+    assert ground.role.apply(without_replicas(ground))["outcome"] == "configured"
+    assert ground.live(five)["spec"]["replicas"] == 1
+
+
 def test_a_field_of_a_lists_item_is_handed_over_by_its_key(ground):
     manifest = ground.deployment()
     manifest["spec"]["template"]["spec"]["containers"].insert(0, {"name": "side", "image": "side:1"})

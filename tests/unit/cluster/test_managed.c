@@ -281,6 +281,22 @@ static void kubectls_change_of_a_handed_field_is_handed_over_too(void)
 	CHECK_STR(fields_of("kubectl-edit"), "");
 }
 
+static void what_is_ours_again_is_ours_alone(void)
+{
+	CHECK_OK(plan(
+		OBJECT(ENTRY("limpet", "Apply", "{\"f:spec\":{\"f:replicas\":{},\"f:x\":{}}}") "," ENTRY(
+			LP_HANDED_MANAGER, "Update",
+			"{\"f:spec\":{\"f:paused\":{},\"f:replicas\":{}}}")),
+		(struct managed_wish){0}, NULL));
+	CHECK(done.hands);
+	CHECK_STR(fields_of("limpet"), "{\"f:spec\":{\"f:replicas\":{},\"f:x\":{}}}");
+	CHECK_STR(fields_of(LP_HANDED_MANAGER), "{\"f:spec\":{\"f:paused\":{}}}");
+	CHECK_OK(plan(OBJECT(ENTRY("limpet", "Apply", "{\"f:a\":{}}") "," ENTRY(
+			      LP_HANDED_MANAGER, "Update", "{\"f:a\":{}}")),
+		      (struct managed_wish){0}, NULL));
+	CHECK_STR(fields_of(LP_HANDED_MANAGER), "");
+}
+
 /* Nobody knows who set it, so nothing of it may go, but what we want is ours alone. */
 static void what_was_there_before_the_first_apply_is_kept(void)
 {
@@ -391,6 +407,7 @@ int main(void)
 	TEST(a_pointer_is_unescaped);
 	TEST(what_is_no_pointer_is_refused);
 	TEST(kubectls_change_of_a_handed_field_is_handed_over_too);
+	TEST(what_is_ours_again_is_ours_alone);
 	TEST(what_was_there_before_the_first_apply_is_kept);
 	TEST(managed_fields_are_put_back_as_they_were);
 	TEST(entries_of_another_version_are_said_to_be_of_this_one);

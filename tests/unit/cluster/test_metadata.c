@@ -214,6 +214,13 @@ static unsigned marks(const char *entries, const char *rest)
 	return read(json).marks;
 }
 
+static void an_object_of_which_fields_were_handed_over_says_so(void)
+{
+	CHECK(!read(OBJECT("1", ENTRY("", "{}"))).handed);
+	CHECK(read(OBJECT("1", "{\"manager\":\"limpet-handed-over\",\"operation\":\"Update\"}"))
+		      .handed);
+}
+
 static void marks_say_what_the_metadata_shows(void)
 {
 	CHECK(marks("", "") == 0);
@@ -236,6 +243,7 @@ static void marks_say_what_the_metadata_shows(void)
 
 int main(void)
 {
+	TEST(an_object_of_which_fields_were_handed_over_says_so);
 	TEST(marks_say_what_the_metadata_shows);
 	TEST(an_answer_gives_key_uid_version_and_our_entry);
 	TEST(each_part_of_our_entry_moves_its_digest);
