@@ -12,8 +12,6 @@
  */
 #define QUERY "?fieldManager=" LP_FIELD_MANAGER "&force=true&fieldValidation=Strict"
 
-static void resolve(struct job *job);
-
 static void unknown_kind(struct job *job)
 {
 	const struct object_key *key = &job->step.key;
@@ -96,9 +94,9 @@ static void not_found(struct job *job, const struct status *status)
 	if (!lp_status_no_kind(status))
 		lp_job_refused(job);
 	else if (lp_connect_settling(job->cluster))
-		lp_job_later(job, SETTLE_POLL_MS, resolve);
+		lp_job_later(job, SETTLE_POLL_MS, lp_apply_resolve);
 	else if (job->conflicts++ == 0)
-		lp_connect_discover(job, resolve);
+		lp_connect_discover(job, lp_apply_resolve);
 	else
 		unknown_kind(job);
 }
@@ -214,13 +212,15 @@ static void patch(struct job *job, const struct api_kind *kind)
 			      kind->kind);
 	else if (!set_namespace(job, kind))
 		return;
+	else if (job->once)
+		lp_once_begin(job);
 	else if (job->look.on)
 		lp_careful_begin(job);
 	else
 		lp_apply_send(job, false);
 }
 
-static void resolve(struct job *job)
+void lp_apply_resolve(struct job *job)
 {
 	const struct object_key *key = &job->step.key;
 	struct cluster *cluster = job->cluster;
@@ -230,9 +230,9 @@ static void resolve(struct job *job)
 	if (kind)
 		patch(job, kind);
 	else if (lp_connect_stale(cluster))
-		lp_connect_discover(job, resolve);
+		lp_connect_discover(job, lp_apply_resolve);
 	else if (lp_connect_settling(cluster))
-		lp_job_later(job, SETTLE_POLL_MS, resolve);
+		lp_job_later(job, SETTLE_POLL_MS, lp_apply_resolve);
 	else
 		unknown_kind(job);
 }
@@ -244,6 +244,7 @@ void lp_apply_begin(struct job *job)
 
 	const struct slice handed = job->step.handed;
 
+	job->once = lp_once_is(&job->step);
 	job->look.on = job->step.how != APPLY_PLAIN || handed.len;
 	job->look.take = job->step.how == APPLY_LOOK;
 	lp_applyset_source_id(job->step.source, job->cluster->setup.ns, id);
@@ -254,5 +255,5 @@ void lp_apply_begin(struct job *job)
 		lp_job_error(job, &err);
 		return;
 	}
-	resolve(job);
+	lp_apply_resolve(job);
 }

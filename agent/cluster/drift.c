@@ -444,7 +444,7 @@ static void count_heal(struct drift_entry *entry, int64_t now_s, struct drift_bu
 }
 
 void lp_drift_looked(struct drift *drift, const struct object_key *key, enum drift_look look,
-		     int64_t now_s, struct drift_budget *ret)
+		     int64_t now_s, int64_t retry_s, struct drift_budget *ret)
 {
 	struct drift_entry *entry = find(drift, key);
 
@@ -464,7 +464,7 @@ void lp_drift_looked(struct drift *drift, const struct object_key *key, enum dri
 	case DRIFT_FAILED:
 		if (entry->state == DRIFT_BUSY)
 			set_state(drift, entry, DRIFT_SUSPECT);
-		ret->after_s = LP_DRIFT_WAIT_S;
+		ret->after_s = retry_s ? retry_s : LP_DRIFT_WAIT_S;
 		entry->due_s = (uint32_t)(now_s + ret->after_s);
 		break;
 	}

@@ -113,9 +113,9 @@ struct drift_budget {
 };
 
 /* The look that lp_drift_take began is over. Unless it FAILED, lp_drift_applied was told before how
- * the object is now. */
+ * the object is now; one that did comes again after retry_s (0: LP_DRIFT_WAIT_S). */
 void lp_drift_looked(struct drift *drift, const struct object_key *key, enum drift_look look,
-		     int64_t now_s, struct drift_budget *ret);
+		     int64_t now_s, int64_t retry_s, struct drift_budget *ret);
 
 /* What is known to differ is looked at again: a person or the configuration has decided anew. */
 void lp_drift_reconsider(struct drift *drift);

@@ -97,6 +97,7 @@ struct job {
 	int64_t wake_ms;  /* CLOCK_BOOTTIME; when then is called without an answer; 0: not */
 	bool busy;
 	bool reloaded; /* the kubeconfig was read again for this step */
+	bool once;     /* apply: look first whether it is there at all, see once.c */
 	bool looked;   /* wait: the CRD itself was looked at; parent, config: the namespace was made
 			*/
 
@@ -196,6 +197,13 @@ bool lp_connect_stale(const struct cluster *cluster);
 bool lp_connect_settling(const struct cluster *cluster);
 /* Tells the kinds that `which` (NULL: all) lets pass. */
 void lp_connect_tell(struct job *job, bool (*which)(const struct job *, const struct api_kind *));
+
+/* Whether a step is of a Job that, when it is not there, has finished (once.c). */
+bool lp_once_is(const struct step *step);
+/* Looks whether it is there; ends the job with OUTCOME_GONE, or goes on by lp_apply_resolve. */
+void lp_once_begin(struct job *job);
+/* Finds the object's kind and sends the apply; what STEP_APPLY does. */
+void lp_apply_resolve(struct job *job);
 
 /* Each begins a step that job->step holds, and sees to it that the job ends some time. */
 void lp_apply_begin(struct job *job);

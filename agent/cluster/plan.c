@@ -127,6 +127,7 @@ static void make_step(struct plan *plan, struct plan_item *item, struct step *re
 			     .key = object->key,
 			     .scope = object->scope,
 			     .known = object->known,
+			     .once = object->once,
 			     .how = object->look ? APPLY_LOOK : APPLY_PLAIN,
 			     .exact = plan->phase == PLAN_SHRINK,
 			     .timeout_ms = plan->policy.step_ms};
@@ -305,13 +306,17 @@ static void count_failure(struct plan *plan, const struct plan_item *item,
 	}
 }
 
-static void count_success(struct plan *plan, const struct event *event)
+static void count_success(struct plan *plan, enum step_kind kind, const struct event *event)
 {
 	struct plan_result *r = &plan->result;
+	bool finished = kind == STEP_APPLY && event->outcome == OUTCOME_GONE;
 	unsigned *const counts[OUTCOME_COUNT] = {
-		[OUTCOME_CREATED] = &r->created,     [OUTCOME_CONFIGURED] = &r->configured,
-		[OUTCOME_UNCHANGED] = &r->unchanged, [OUTCOME_PRUNED] = &r->pruned,
-		[OUTCOME_GONE] = &r->gone,           [OUTCOME_KEPT] = &r->kept,
+		[OUTCOME_CREATED] = &r->created,
+		[OUTCOME_CONFIGURED] = &r->configured,
+		[OUTCOME_UNCHANGED] = &r->unchanged,
+		[OUTCOME_PRUNED] = &r->pruned,
+		[OUTCOME_GONE] = finished ? &r->unchanged : &r->gone,
+		[OUTCOME_KEPT] = &r->kept,
 	};
 
 	if (event->outcome < OUTCOME_COUNT && counts[event->outcome])
@@ -350,7 +355,7 @@ static enum plan_verdict take_done(struct plan *plan, struct plan_item *item,
 				   const struct event *event)
 {
 	if (item->kind == STEP_APPLY || item->kind == STEP_PRUNE)
-		count_success(plan, event);
+		count_success(plan, item->kind, event);
 	item->state = ITEM_FREE;
 	if (item->kind == STEP_APPLY && item->object.stage == STAGE_CRDS) {
 		/* its kind must be served before the next stage */

@@ -25,6 +25,7 @@ struct plan_object {
 	char uid[LP_UID_MAX]; /* removed: the uid on record, or "" */
 	struct live known;    /* desired: what was recorded of it, or zero */
 	bool uses_config;     /* desired: its pods read ConfigMaps or Secrets of the revision */
+	bool once;            /* desired: it was made for this content before, see struct step */
 	bool clean; /* desired: it was applied as it is now, and is so still: nothing is sent */
 	bool look;  /* desired: somebody else has changed it: it is applied by APPLY_LOOK */
 };

@@ -80,6 +80,7 @@ void lp_step_put(struct wire_writer *w, const struct step *step)
 	lp_wire_put_u32(w, step->how);
 	lp_wire_put_str(w, step->uid);
 	lp_live_put(w, &step->known);
+	lp_wire_put_u8(w, step->once);
 	lp_wire_put_u8(w, step->exact);
 	lp_wire_put_str(w, step->default_ns);
 	lp_wire_put_bytes(w, step->handed.data, step->handed.len);
@@ -99,6 +100,7 @@ void lp_step_take(struct wire_reader *r, struct step *ret)
 	ret->how = take_below(r, APPLY_HOW_COUNT);
 	lp_wire_str(r, ret->uid, sizeof(ret->uid));
 	lp_live_take(r, &ret->known);
+	ret->once = lp_wire_u8(r);
 	ret->exact = lp_wire_u8(r);
 	lp_wire_str(r, ret->default_ns, sizeof(ret->default_ns));
 	ret->handed = lp_wire_slice(r);

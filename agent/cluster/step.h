@@ -81,7 +81,9 @@ struct step {
 	char uid[LP_UID_MAX]; /* PRUNE: the uid on record, or "" */
 	struct live
 		known; /* APPLY: as the last event said, or zero; LEASE: version to write over */
-	bool exact;    /* PARENT: exactly these kinds; otherwise added to what is there */
+	bool once;  /* APPLY: it was made for this content before: a Job that went at the end of its
+		       time to live is not made again, but GONE */
+	bool exact; /* PARENT: exactly these kinds; otherwise added to what is there */
 	char default_ns[LP_NAME_MAX]; /* for a namespaced object that names none */
 	struct slice handed;      /* borrowed; APPLY: JSON pointers (RFC 6901), one a line, to what
 				     others may own: sent when the object is made and never after, it
@@ -109,7 +111,7 @@ enum outcome {
 	OUTCOME_UNCHANGED,
 	OUTCOME_PRUNED,
 	OUTCOME_GONE,    /* PRUNE: it was not there any more; LOOK: there is no parent;
-			    CONFIG_LOOK: it is not there */
+			    CONFIG_LOOK: it is not there; APPLY: see once */
 	OUTCOME_KEPT,    /* PRUNE: not ours (label or annotation), left alone; see message. APPLY by
 			    LOOK: the object's own annotation says that drift is only reported */
 	OUTCOME_HELD,    /* LEASE: it is ours */

@@ -165,6 +165,8 @@ enum lp_code lp_ledger_record(struct ledger *ledger, enum step_kind kind,
 		LP_TRY(lp_config_digest_delete(ledger->db, ledger->config->name, &key, err));
 		return lp_inventory_delete(ledger->db, ledger->config->name, &key, err);
 	}
+	if (event->outcome == OUTCOME_GONE)
+		return LP_OK; /* a Job that has finished: its row says that it was made */
 	LP_TRY(lp_ledger_object(ledger, object, &stored, err));
 	return put_applied(ledger, &stored, event, err);
 }

@@ -198,7 +198,8 @@ static enum lp_code store_done(struct source_run *run, enum step_kind kind,
 				       .message = gone ? "it was gone already" : ""};
 
 	LP_TRY(lp_ledger_record(&a->ledger, kind, object, event, err));
-	if ((!gone && event->outcome != OUTCOME_PRUNED) || a->pruned_told++ >= PRUNED_TOLD)
+	if (kind != STEP_PRUNE || (!gone && event->outcome != OUTCOME_PRUNED) ||
+	    a->pruned_told++ >= PRUNED_TOLD)
 		return LP_OK;
 	lp_object_key_text(&object->key, key);
 	return lp_put_happening(run, &what, err);

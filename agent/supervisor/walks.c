@@ -127,9 +127,9 @@ static enum lp_code next_desired(struct walks *w, struct plan_object *ret, bool 
 	if (code != LP_OK)
 		return code == LP_NOT_FOUND ? LP_OK : code;
 	memcpy(&ret->known, row.live, sizeof(ret->known));
-	ret->clean = w->drift && row.state == LP_INVENTORY_APPLIED &&
-		     memcmp(row.digest, ret->digest, sizeof(row.digest)) == 0 &&
-		     lp_drift_is_clean(w->drift, &ret->key);
+	ret->once = row.state == LP_INVENTORY_APPLIED &&
+		    memcmp(row.digest, ret->digest, sizeof(row.digest)) == 0;
+	ret->clean = ret->once && w->drift && lp_drift_is_clean(w->drift, &ret->key);
 	ret->look = w->drift && lp_drift_differs(w->drift, &ret->key);
 	return LP_OK;
 }

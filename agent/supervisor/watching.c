@@ -29,6 +29,28 @@ static void tell(struct source_run *run, enum happening_kind kind, const struct 
 				       .by = by,
 				       .message = message};
 
+	if (run->watching->drift.suspects <= LP_DRIFT_QUEUE) {
+		lp_tell_happening(run, &what);
+		return;
+	}
+	/* A storm must neither wear the flash nor push out what happened before it. */
+	run->watching->untold++;
+	lp_log(LOG_LEVEL_INFO, lp_happening_name(kind), "source", run->config->name, "object",
+	       what.object, "by", by, "message", message, NULL);
+}
+
+/* The storm is over. */
+static void tell_rest(struct source_run *run)
+{
+	struct watching *w = run->watching;
+	char text[80];
+	const struct happening what = {.kind = LP_HAPPENED_HEALED, .message = text};
+
+	if (!w->untold || w->drift.suspects || w->looking)
+		return;
+	snprintf(text, sizeof(text), "of many objects at once: %u more lines are in the log",
+		 w->untold);
+	w->untold = 0;
 	lp_tell_happening(run, &what);
 }
 
@@ -75,7 +97,11 @@ enum lp_code lp_watching_sighting(struct source_run *run, const struct sighting 
 	LP_TRY(lp_drift_seen(&w->drift, sighting, &finding, err));
 	if (sighting->kind != SIGHT_THERE && sighting->kind != SIGHT_GONE)
 		note_watch(run, sighting);
-	if (finding.news && sighting->key.name[0])
+	/* In the middle of a plan it is mostly our own write, seen before its answer: what is not
+	 * is looked at afterwards, and told then. A Job may go when it has finished. */
+	bool ours = run->applying && run->applying->part == PART_PLAN;
+	bool job = strcmp(sighting->key.kind, "Job") == 0 && finding.reason == DRIFT_DELETED;
+	if (finding.news && sighting->key.name[0] && !ours && !job)
 		tell(run, LP_HAPPENED_DETECTED, &sighting->key, sighting->manager,
 		     lp_drift_reason_name(finding.reason));
 	if (finding.deep)
@@ -95,7 +121,7 @@ void lp_watching_gone(struct source_run *run)
 	memset(w->ordered, 0, sizeof(w->ordered));
 	for (unsigned i = 0; i < LP_CONCURRENCY_MAX; i++)
 		if (w->looks[i].id)
-			lp_drift_looked(&w->drift, &w->looks[i].key, DRIFT_FAILED, now_s(),
+			lp_drift_looked(&w->drift, &w->looks[i].key, DRIFT_FAILED, now_s(), 0,
 					&budget);
 	memset(w->looks, 0, sizeof(w->looks));
 	w->looking = 0;
@@ -138,6 +164,7 @@ static enum lp_code send_look(struct source_run *run, struct look *look, struct 
 	lp_key_from_store(&object.key, &step.key);
 	step.id = ++run->super->cluster.last_id;
 	step.scope = (enum scope)object.scope;
+	step.once = true; /* what the table knows was made */
 	step.body = LP_SLICE_OF(&body);
 	LP_TRY(lp_copy(step.source, sizeof(step.source), run->config->name, err));
 	LP_TRY(lp_copy(step.default_ns, sizeof(step.default_ns), run->config->ns, err));
@@ -166,7 +193,7 @@ static void look_at(struct source_run *run, const struct object_key *key, bool d
 		lp_drift_forget(&w->drift, key);
 		return;
 	}
-	lp_drift_looked(&w->drift, key, DRIFT_FAILED, now_s(), &budget);
+	lp_drift_looked(&w->drift, key, DRIFT_FAILED, now_s(), 0, &budget);
 	lp_store_failed(run, "read what is desired", &err);
 }
 
@@ -218,9 +245,9 @@ void lp_watching_go_on(struct source_run *run)
 	if (!w->drift.suspects && !w->walking)
 		return;
 	bool dry = is_dry(run, lp_stored_state(run).suspended);
+	int64_t due_s = lp_drift_due_s(&w->drift, now_s());
 	while (w->looking < most && next_suspect(run, &key))
 		look_at(run, &key, dry);
-	int64_t due_s = lp_drift_due_s(&w->drift, now_s());
 	if (due_s != INT64_MAX)
 		lp_loop_timer_set(run->super->loop, &w->wake, due_s * 1000);
 }
@@ -286,6 +313,14 @@ static void remember(struct source_run *run, const struct event *event, bool loo
 		lp_log(LOG_LEVEL_ERROR, "fingerprint-lost", "error", err.msg, NULL);
 }
 
+/* How long the server asks to be left alone, or the object to be; 0: as long as is usual. */
+static int64_t retry_s(const struct event *event)
+{
+	return event->kind == EVENT_RETRY && event->retry_after_ms >= 0
+		       ? event->retry_after_ms / 1000 + 1
+		       : 0;
+}
+
 static void end_look(struct source_run *run, const struct look *look, const struct event *event)
 {
 	struct watching *w = run->watching;
@@ -293,6 +328,10 @@ static void end_look(struct source_run *run, const struct look *look, const stru
 	struct drift_budget budget;
 	char text[LP_EVENT_MESSAGE + 64];
 
+	if (event->kind == EVENT_DONE && event->outcome == OUTCOME_GONE) {
+		lp_drift_forget(&w->drift, &look->key); /* a Job that has finished */
+		return;
+	}
 	if (event->kind == EVENT_DONE) {
 		remember(run, event, true);
 		ended = judge(run, look, event);
@@ -301,7 +340,7 @@ static void end_look(struct source_run *run, const struct look *look, const stru
 		       lp_object_key_text(&look->key, (char[LP_KEY_TEXT]){0}), "error",
 		       event->message, NULL);
 	}
-	lp_drift_looked(&w->drift, &look->key, ended, now_s(), &budget);
+	lp_drift_looked(&w->drift, &look->key, ended, now_s(), retry_s(event), &budget);
 	if (!budget.fight)
 		return;
 	snprintf(text, sizeof(text), "put right %u times; now after %d s and ever longer: %s",
@@ -323,6 +362,7 @@ bool lp_watching_event(struct source_run *run, const struct event *event)
 			lp_link_deadline(&run->super->cluster.link, 0);
 		end_look(run, &look, event);
 		lp_watching_go_on(run);
+		tell_rest(run);
 		return true;
 	}
 	return false;

@@ -27,6 +27,7 @@ struct watching {
 	uint8_t ordered[32];   /* digest of what the role was told to watch; zero: nothing */
 	int64_t deep_ms;       /* CLOCK_BOOTTIME; of the last deep pass that a watch asked for */
 	uint64_t heals;        /* since the start */
+	unsigned untold;       /* happenings of a storm that only the log has */
 	char lost[LP_ERR_MAX]; /* why changes may be missed; "" they are not */
 };
 

@@ -2,6 +2,7 @@
 """What runs is kept as it was applied: a foreign edit is seen at once and healed, or only told."""
 
 import json
+import os
 import time
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from support.sitefiles import small_site
 from support.told import source, wait_applied, wait_idle
 from support.waiting import wait_until
+
+LONG = bool(os.environ.get("LIMPET_LONG"))
 
 
 def deployment(site, replicas=2, image="registry.example/till:1"):
@@ -240,3 +243,87 @@ def test_a_restart_of_a_converged_agent_writes_nothing(site):
         wait_idle(site)
         watching(site)
     assert versions() == before
+
+
+def job(site, image="registry.example/job:1"):
+    return {"job.yaml": json.dumps({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": "once", "namespace": site.namespace},
+        "spec": {"ttlSecondsAfterFinished": 5, "template": {"spec": {
+            "restartPolicy": "Never", "containers": [{"name": "main", "image": image}]}}}})}
+
+
+def test_a_job_that_went_when_it_had_finished_is_not_made_again(site):
+    """Neither by a heal, nor by a deep pass, nor by a start; but by another content."""
+    site.limpet.config["cluster"]["reconcile"] = "5s"
+    site.limpet.write_config()
+    mark = len(site.cluster.audit_events()) if site.cluster.can_restart else 0
+    site.limpet.start()
+    commit = site.repo.publish({**small_site(site.prefix), **job(site)})
+    wait_applied(site, commit)
+    uids = set()
+
+    def gone():
+        made = site.get("Job", "once")
+        uids.add(made and made["metadata"]["uid"])
+        return made is None
+
+    wait_until(gone, "the Job to finish and go", 40)
+    end = time.monotonic() + (120 if LONG else 30)
+    while time.monotonic() < end:
+        for _ in range(3):
+            site.limpet.stop()
+            site.limpet.start()
+            wait_idle(site)
+            time.sleep(2)
+            assert site.get("Job", "once") is None
+        patch(site, "configmap", "till-1", {"data": {"version": "666"}})
+        wait_until(lambda: version(site) == "1", "a heal", 10)
+    assert len(uids - {None}) == 1
+    if site.cluster.can_restart:
+        made = [e for e in site.cluster.audit_events()[mark:] if e["verb"] == "patch"
+                and e["objectRef"]["resource"] == "jobs" and e["stage"] == "ResponseComplete"
+                and e["responseStatus"]["code"] == 201 and e["objectRef"]["namespace"] == site.namespace]
+        assert len(made) == 1
+
+    commit = site.repo.publish(job(site, "registry.example/job:2"), "Once more")
+    wait_applied(site, commit)
+    wait_until(lambda: site.get("Job", "once"), "the next one", 10)
+
+
+def test_a_thousand_objects_that_are_deleted_at_once_come_back(site):
+    count = 1000
+    tills = {f"till-{n}.yaml": f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: many-{n}\n"
+                               f"  namespace: {site.namespace}\ndata:\n  n: \"{n}\"\n" for n in range(count)}
+    site.limpet.start()
+    commit = site.repo.publish({**small_site(site.prefix), **tills})
+    wait_applied(site, commit, 60)
+    watching(site)
+
+    site.cluster.kubectl("delete", "configmaps", "--all", "-n", site.namespace, "--wait=false")
+
+    def there():
+        return sum(c["metadata"]["name"].startswith("many-") for c in
+                   site.cluster.api.list("ConfigMap", site.namespace))
+
+    wait_until(lambda: there() == count, "all of them", 60)
+    site.limpet.wait_status(lambda s: source(s)["drift"]["differs"] == 0, "nothing to differ", 20)
+    events = site.limpet.json("events", "-n", "1000")
+    told = events if isinstance(events, list) else events["events"]
+    assert len([e for e in told if e["kind"] in ("detected", "healed")]) < 200
+    assert any("more lines are in the log" in e.get("message", "") for e in told)
+
+
+def test_a_namespace_that_is_deleted_by_hand_comes_back_with_all_in_it(site):
+    converged(site)
+    uid = site.cluster.api.get("Namespace", site.namespace)["metadata"]["uid"]
+
+    site.cluster.kubectl("delete", "namespace", site.namespace, "--wait=false")
+
+    def back():
+        namespace = site.cluster.api.get("Namespace", site.namespace)
+        return namespace and namespace["metadata"]["uid"] != uid and site.get("Deployment", "web") and \
+            all(version(site, f"till-{i}") == "1" for i in range(3))
+
+    wait_until(back, "the namespace and what was in it", 90)
+    site.limpet.wait_status(lambda s: source(s)["drift"]["differs"] == 0, "nothing to differ", 60)

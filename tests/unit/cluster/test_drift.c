@@ -91,7 +91,7 @@ static void look_ends(const char *kind, unsigned i, enum drift_look look, int64_
 {
 	struct object_key key = key_of(kind, i);
 
-	lp_drift_looked(&drift, &key, look, now_s, &budget);
+	lp_drift_looked(&drift, &key, look, now_s, 0, &budget);
 }
 
 static void what_was_applied_and_is_watched_is_clean(void)

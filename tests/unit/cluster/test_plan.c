@@ -113,6 +113,8 @@ static struct event answer(const struct step *step)
 		event.outcome = OUTCOME_CREATED;
 	if (step->kind == STEP_PRUNE)
 		event.outcome = says(step, "kept") ? OUTCOME_KEPT : OUTCOME_PRUNED;
+	if (says(step, "gone"))
+		event.outcome = OUTCOME_GONE;
 	if (says(step, "unknown") || says(step, "refused")) {
 		event.kind = EVENT_FAILED;
 		event.code = says(step, "unknown") ? LP_NOT_FOUND : LP_REJECTED;
@@ -193,6 +195,13 @@ static void what_is_clean_is_passed_over_and_what_others_changed_is_looked_at(vo
 	CHECK(run(1000) == PLAN_END);
 	CHECK_STR(lp_buf_text(&told), "parent apply:sa look:till prune:old shrink");
 	CHECK(plan.result.complete && plan.result.created == 2 && plan.result.unchanged == 4);
+}
+
+static void a_job_that_has_finished_counts_as_unchanged(void)
+{
+	start(&(struct world){.desired = {"job", "till"}, .answers = "apply:job=gone"});
+	CHECK(run(1000) == PLAN_END);
+	CHECK(plan.result.complete && plan.result.unchanged == 1 && plan.result.gone == 0);
 }
 
 static void a_revision_that_is_clean_as_a_whole_still_prunes(void)
@@ -546,6 +555,7 @@ int main(void)
 {
 	TEST(a_revision_goes_stage_by_stage_and_what_is_left_is_pruned);
 	TEST(what_is_clean_is_passed_over_and_what_others_changed_is_looked_at);
+	TEST(a_job_that_has_finished_counts_as_unchanged);
 	TEST(a_revision_that_is_clean_as_a_whole_still_prunes);
 	TEST(steps_carry_what_the_role_needs);
 	TEST(no_more_are_under_way_than_asked_for);
