@@ -55,6 +55,14 @@ static void compare(const struct job *job, struct slice after, struct story *ret
 		snprintf(ret->text, sizeof(ret->text), "who changed it: %s", err.msg);
 }
 
+/* Whether the apply changed something. What was taken over and given back moves the version. */
+static bool has_changed(const struct look *l, const struct live *now)
+{
+	if (l->refused[0])
+		return memcmp(l->live.entry, now->entry, sizeof(now->entry)) != 0;
+	return l->wrote || lp_live_moved(&l->live, now);
+}
+
 void lp_finish_applied(struct job *job)
 {
 	const struct look *l = &job->look;
@@ -66,8 +74,7 @@ void lp_finish_applied(struct job *job)
 	}
 	compare(job, LP_SLICE_OF(&job->answer), &story);
 	finish(job, &story,
-	       l->wrote || lp_live_moved(&l->live, &job->event.live) ? OUTCOME_CONFIGURED
-								     : OUTCOME_UNCHANGED);
+	       has_changed(l, &job->event.live) ? OUTCOME_CONFIGURED : OUTCOME_UNCHANGED);
 }
 
 /* Nothing was written, so that the object is as it was at the look. */

@@ -396,6 +396,9 @@ def test_what_was_set_by_hand_and_cannot_go_is_given_back(ground):
     assert ("kubectl-create", "Update") in ground.managers(manifest)
     assert ground.fields_of(manifest, "kubectl-create")["f:immutable"] == {}
     assert "f:immutable" not in ground.fields_of(manifest, "limpet")
+    event = ground.role.apply(manifest, how="look")
+    assert (event["event"], event["outcome"]) == ("done", "unchanged"), event
+    assert re.search("cannot be taken over: .*immutable", event["message"]), event
     assert ground.role.apply(manifest)["event"] == "done", "nothing stands in the way of the next"
 
 
