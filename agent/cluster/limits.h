@@ -32,6 +32,7 @@
 #define LP_WATCHES_MAX        256u /* kinds watched; what is more is left to the deep pass */
 #define LP_WATCH_STREAMS      90u  /* on one connection; the API server allows 100 */
 #define LP_WATCH_PAGE_OBJECTS 500u /* of the LIST that a watch begins with */
+#define LP_WATCH_PAGES        64u  /* of it; more than an inventory holds */
 #define LP_SIGHTINGS_BYTES    (64u * LP_KIB) /* told and not yet read: the role waits */
 #define LP_STREAM_EVENT_BYTES (8u * LP_MIB)  /* of one object flowing by; none of it is kept */
 #define LP_MANAGER_MAX        129u /* a field manager with its NUL: the API allows 128 bytes */

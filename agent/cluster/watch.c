@@ -12,124 +12,11 @@
 #define BACKOFF_MS     500
 #define BACKOFF_MAX_MS 30000
 #define REFUSED_MS     60000 /* what only a person or another object mends */
+#define CREDENTIAL_MS  2000  /* how often the kubeconfig's files are looked at after a 401 */
 #define BRIEF_MS       1000  /* a watch that ended sooner was no success */
+#define STEADY_MS      10000 /* one that ended later was one */
+#define ALONE_TRIES    3     /* of a silent watch on a connection on which others speak */
 #define REFUSAL_BYTES  (16u * LP_KIB)
-
-/* --- telling --- */
-
-static enum lp_code tell(struct watch *watch, struct sighting *sighting)
-{
-	struct cluster *cluster = watch->cluster;
-	struct wire_writer w;
-
-	memcpy(sighting->key.group, watch->group, sizeof(watch->group));
-	memcpy(sighting->key.kind, watch->kind, sizeof(watch->kind));
-	memcpy(sighting->key.version, watch->api_version, sizeof(watch->api_version));
-	lp_wire_begin(&w, &cluster->channel->out, CLUSTER_SIGHTING);
-	lp_sighting_put(&w, sighting);
-	enum lp_code code = lp_wire_end(&w, &cluster->err);
-	if (code == LP_OK && cluster->channel->out.len > LP_SIGHTINGS_BYTES)
-		code = lp_channel_flush(cluster->channel, &cluster->err);
-	if (code != LP_OK)
-		cluster->broken = true;
-	return code;
-}
-
-static void tell_kind(struct watch *watch, enum sighting_kind kind, const char *message)
-{
-	struct sighting sighting = {.kind = kind};
-
-	snprintf(sighting.message, sizeof(sighting.message), "%s", message);
-	lp_text_clean(sighting.message);
-	memcpy(sighting.live.version, watch->version, sizeof(watch->version));
-	tell(watch, &sighting);
-}
-
-/* Changes may be missed from now on. */
-static void lose(struct watch *watch, const char *why)
-{
-	if (watch->in_sync)
-		tell_kind(watch, SIGHT_LOST, why);
-	watch->in_sync = false;
-}
-
-/* What was known of the past does not hold: the server keeps no such history, or another one. */
-static void lose_history(struct watch *watch, const char *why)
-{
-	lose(watch, why);
-	watch->version[0] = '\0';
-	tell_kind(watch, SIGHT_BACK, why);
-}
-
-/* --- what comes --- */
-
-static void keep_version(struct watch *watch, const char *version)
-{
-	snprintf(watch->version, sizeof(watch->version), "%s", version);
-	if (!watch->highest[0] || lp_version_newer(version, watch->highest))
-		memcpy(watch->highest, watch->version, sizeof(watch->highest));
-}
-
-/* All that is there was told. */
-static void filled(struct watch *watch, const char *version)
-{
-	struct cluster *cluster = watch->cluster;
-
-	if (lp_version_newer(watch->highest, version)) {
-		lose_history(watch, "the API server's store went back in time");
-		cluster->newest[0] = '\0';
-		watch->highest[0] = '\0';
-	}
-	keep_version(watch, version);
-	watch->connection = cluster->watches->connections;
-	watch->failures = 0;
-	watch->in_sync = true;
-	tell_kind(watch, SIGHT_END, "");
-}
-
-static enum lp_code take_error(struct watch *watch, const struct told *told, struct err *err)
-{
-	watch->status = told->status;
-	return lp_err_set(err, LP_REJECTED, "%s", told->message);
-}
-
-static enum lp_code take_object(struct watch *watch, const struct told *told, struct err *err)
-{
-	struct sighting sighting = told->object;
-
-	sighting.kind = told->kind == TOLD_GONE ? SIGHT_GONE : SIGHT_THERE;
-	if (watch->state == WATCH_OPEN)
-		keep_version(watch, sighting.live.version);
-	if (tell(watch, &sighting) != LP_OK)
-		return *err = watch->cluster->err, err->code;
-	return LP_OK;
-}
-
-static enum lp_code take_told(void *ctx, const struct told *told, struct err *err)
-{
-	struct watch *watch = ctx;
-
-	switch (told->kind) {
-	case TOLD_THERE:
-	case TOLD_GONE:
-		return take_object(watch, told, err);
-	case TOLD_BOOKMARK:
-		if (watch->state == WATCH_OPEN)
-			keep_version(watch, told->object.live.version);
-		else if (told->initial_end) {
-			filled(watch, told->object.live.version);
-			watch->state = WATCH_OPEN;
-		}
-		return LP_OK;
-	case TOLD_LIST:
-		snprintf(watch->version, sizeof(watch->version), "%s", told->version);
-		lp_buf_clear(&watch->more);
-		return lp_buf_str(&watch->more, told->more, err);
-	case TOLD_ERROR:
-		break;
-	}
-	return take_error(watch, told, err);
-}
 
 /* --- the call --- */
 
@@ -140,8 +27,10 @@ static enum lp_code on_header(void *ctx, const struct http_response *response, s
 
 	watch->status = response->status;
 	watch->heard_ms = lp_boot_ms();
-	if (watch->state != WATCH_LISTING && response->new_connection)
+	if (watch->state != WATCH_LISTING && response->new_connection) {
 		all->connections++;
+		all->no_filling = false; /* it may be to a newer server */
+	}
 	if (watch->listed)
 		watch->connection = all->connections;
 	watch->listed = false;
@@ -194,14 +83,21 @@ static void pause_for(struct watch *watch, int64_t ms)
 static void back_off(struct watch *watch)
 {
 	int64_t ms = BACKOFF_MS << (watch->failures < 6 ? watch->failures : 6);
+	int64_t asked_ms = watch->retry_after_ms;
 
-	if (watch->retry_after_ms > 0)
-		ms = watch->retry_after_ms < BACKOFF_MAX_MS ? watch->retry_after_ms
-							    : BACKOFF_MAX_MS;
-	else if (ms > BACKOFF_MAX_MS)
+	if (ms > BACKOFF_MAX_MS)
 		ms = BACKOFF_MAX_MS;
+	ms = (int64_t)lp_random_between((uint64_t)ms / 2, (uint64_t)ms);
 	watch->failures++;
-	pause_for(watch, (int64_t)lp_random_between((uint64_t)ms / 2, (uint64_t)ms));
+	if (asked_ms > 0) /* not sooner than it asks for */
+		ms += asked_ms < LP_RETRY_AFTER_MS ? asked_ms : LP_RETRY_AFTER_MS;
+	pause_for(watch, ms);
+}
+
+/* For what only a person or another object mends. */
+static void pause_long(struct watch *watch)
+{
+	pause_for(watch, (int64_t)lp_random_between(REFUSED_MS * 4 / 5, REFUSED_MS));
 }
 
 static enum lp_code put_url(struct watch *watch, const struct api_kind *kind, struct buf *url,
@@ -236,7 +132,7 @@ static enum lp_code call(struct watch *watch, const struct api_kind *kind, struc
 	struct cluster *cluster = watch->cluster;
 	bool list = watch->state == WATCH_LISTING;
 	LP_AUTO(lp_buf_free) struct buf url = LP_BUF(LP_JOB_URL_BYTES);
-	const struct stream_sink sink = {.ctx = watch, .tell = take_told};
+	const struct stream_sink sink = {.ctx = watch, .tell = lp_watch_take};
 
 	LP_TRY(put_url(watch, kind, &url, err));
 	LP_TRY(lp_stream_new(list ? STREAM_LIST : STREAM_WATCH, &sink, &watch->stream, err));
@@ -251,6 +147,7 @@ static enum lp_code call(struct watch *watch, const struct api_kind *kind, struc
 	};
 	watch->refusal = LP_BUF(REFUSAL_BYTES);
 	watch->status = 0;
+	watch->retry_after_ms = -1;
 	watch->strange = false;
 	watch->begun_ms = watch->heard_ms = lp_boot_ms();
 	return lp_http_start(list ? cluster->client.http : cluster->client.watches, &request,
@@ -265,7 +162,7 @@ static void ask(struct watch *watch, enum watch_state state, const struct api_ki
 	watch->state = state;
 	if (call(watch, kind, &err) == LP_OK)
 		return;
-	lose(watch, err.msg);
+	lp_watch_lose(watch, 0, err.msg);
 	back_off(watch);
 }
 
@@ -279,10 +176,12 @@ static const struct api_kind *resolve(struct watch *watch)
 		snprintf(watch->api_version, sizeof(watch->api_version), "%s", kind->version);
 		return kind;
 	}
-	watch->in_sync |= watch->failures++ == 0; /* it is told the first time, too */
-	lose(watch, kind ? "the kind cannot be watched" : "the kind is not served");
-	watch->version[0] = '\0';
-	pause_for(watch, REFUSED_MS);
+	if (kind)
+		lp_watch_lose(watch, 405, "the kind cannot be watched");
+	else if (watch->cluster->discovered_ms)
+		lp_watch_lose(watch, 404, "the kind is not served");
+	watch->unserved = !kind;
+	pause_long(watch);
 	return NULL;
 }
 
@@ -290,15 +189,36 @@ static void next_page(struct watch *watch)
 {
 	const struct api_kind *kind = resolve(watch);
 
-	if (kind)
+	if (kind && ++watch->pages >= LP_WATCH_PAGES) {
+		lp_watch_lose(watch, 200, "the API server's list does not end");
+		pause_long(watch);
+	} else if (kind)
 		ask(watch, WATCH_LISTING, kind);
+}
+
+/* After a 401: whether it waits on for another credential, or does not need to. */
+static bool still_unauthorized(struct watch *watch)
+{
+	struct err err;
+
+	if (!watch->unauthorized)
+		return false;
+	if (lp_client_changed(&watch->cluster->client) && lp_cluster_reopen(watch->cluster, &err))
+		return true; /* it begins anew, as all do */
+	watch->unauthorized = lp_boot_ms() - watch->begun_ms < REFUSED_MS;
+	if (watch->unauthorized)
+		pause_for(watch, CREDENTIAL_MS);
+	return watch->unauthorized;
 }
 
 void lp_watch_begin(struct watch *watch)
 {
 	struct watches *all = watch->cluster->watches;
-	const struct api_kind *kind = resolve(watch);
 
+	watch->unserved = false;
+	if (still_unauthorized(watch))
+		return;
+	const struct api_kind *kind = resolve(watch);
 	if (!kind)
 		return;
 	if (!watch->cluster->client.http) {
@@ -311,7 +231,8 @@ void lp_watch_begin(struct watch *watch)
 	}
 	lp_buf_free(&watch->more);
 	watch->more = LP_BUF(LP_CONTINUE_BYTES);
-	tell_kind(watch, SIGHT_BEGIN, "");
+	watch->pages = 0;
+	lp_watch_tell(watch, SIGHT_BEGIN, "");
 	ask(watch, all->no_filling ? WATCH_LISTING : WATCH_FILLING, kind);
 }
 
@@ -322,10 +243,14 @@ static void read_refusal(struct watch *watch)
 {
 	struct status status;
 
-	if (!watch->refusal.len)
-		return;
-	lp_status_read(watch->status, LP_SLICE_OF(&watch->refusal), &status);
-	snprintf(watch->why, sizeof(watch->why), "%.200s (%d)", status.message, watch->status);
+	if (watch->refusal.len) {
+		lp_status_read(watch->status, LP_SLICE_OF(&watch->refusal), &status);
+		snprintf(watch->why, sizeof(watch->why), "%.200s (%d)", status.message,
+			 watch->status);
+	} else if (!watch->why[0]) {
+		snprintf(watch->why, sizeof(watch->why), "the API server answers %d",
+			 watch->status);
+	}
 }
 
 static void list_ended(struct watch *watch)
@@ -334,13 +259,9 @@ static void list_ended(struct watch *watch)
 		next_page(watch);
 		return;
 	}
-	if (!watch->version[0]) { /* an answer that was no list */
-		back_off(watch);
-		return;
-	}
 	char version[LP_RESOURCE_VERSION_MAX];
 	memcpy(version, watch->version, sizeof(version));
-	filled(watch, version);
+	lp_watch_filled(watch, version);
 	watch->listed = true;
 	lp_watch_begin(watch);
 }
@@ -353,78 +274,126 @@ static void ended_well(struct watch *watch)
 	if (watch->state == WATCH_LISTING && lp_stream_at_rest(watch->stream)) {
 		list_ended(watch);
 	} else if (watch->state == WATCH_OPEN && !brief && lp_stream_at_rest(watch->stream)) {
-		watch->failures = 0;
 		lp_watch_begin(watch);
 	} else {
-		lose(watch, "the answer was cut short");
-		watch->version[0] = '\0';
+		lp_watch_lose(watch, 0, "the answer was cut short");
 		back_off(watch);
 	}
 }
 
+/* Whether it is the watch that begins with a list that the server does not know. */
+static bool cannot_fill(const struct watch *watch)
+{
+	return watch->state == WATCH_FILLING &&
+	       (watch->status == 422 || watch->status == 400 || watch->status == 500);
+}
+
+/* Whether waiting alone does not mend it. */
+static bool for_good(int status)
+{
+	return status >= 400 && status < 500 && status != 401 && status != 408 && status != 409 &&
+	       status != 410 && status != 429;
+}
+
 static void refused(struct watch *watch)
 {
-	struct watches *all = watch->cluster->watches;
-	struct err err;
-
 	read_refusal(watch);
-	if (watch->state == WATCH_FILLING && !all->no_filling &&
-	    (watch->status == 422 || watch->status == 400 || watch->status == 500)) {
-		all->no_filling = true;
+	if (cannot_fill(watch)) {
+		watch->cluster->watches->no_filling = true;
 		lp_watch_begin(watch);
 		return;
 	}
-	if (watch->status == 410) {
-		lose_history(watch, "what is older is forgotten by the API server (410)");
-		back_off(watch);
-		return;
-	}
-	lose(watch, watch->why);
-	watch->version[0] = '\0';
-	if (watch->status == 401 && lp_client_changed(&watch->cluster->client) &&
-	    lp_cluster_reopen(watch->cluster, &err))
-		return;
-	if (watch->status == 401 || watch->status == 403 || watch->status == 404)
-		pause_for(watch, REFUSED_MS);
+	if (watch->status == 410 && watch->state == WATCH_OPEN)
+		lp_watch_lose_history(watch, "what is older is forgotten by the API server (410)");
+	else
+		lp_watch_lose(watch, watch->status, watch->why);
+	watch->unserved = watch->status == 404;
+	watch->unauthorized = watch->status == 401;
+	if (watch->unauthorized)
+		pause_for(watch, 0);
+	else if (for_good(watch->status))
+		pause_long(watch);
 	else
 		back_off(watch);
+}
+
+/* There was no answer, or not all of it. k3s writes its kubeconfig anew when it starts. */
+static void broke(struct watch *watch)
+{
+	struct err err;
+
+	lp_watch_lose(watch, 0, watch->why);
+	if (lp_client_changed(&watch->cluster->client) && lp_cluster_reopen(watch->cluster, &err))
+		return;
+	back_off(watch);
+}
+
+/* A call that went well for long makes good for what failed before. */
+static void forgive(struct watch *watch)
+{
+	if (watch->state == WATCH_OPEN && watch->status == 200 &&
+	    lp_boot_ms() - watch->begun_ms >= STEADY_MS)
+		watch->failures = 0;
 }
 
 void lp_watch_end(struct watch *watch)
 {
 	lp_log(LOG_LEVEL_DEBUG, "watch-ended", "kind", watch->kind, "why", watch->why, NULL);
+	forgive(watch);
 	if (watch->strange) {
-		lose(watch, watch->why);
-		watch->version[0] = '\0';
+		lp_watch_lose(watch, 0, watch->why);
 		lp_watch_begin(watch);
 	} else if (watch->status && watch->status != 200) {
 		refused(watch);
 	} else if (watch->code == LP_OK) {
 		ended_well(watch);
 	} else {
-		lose(watch, watch->why);
-		watch->version[0] = '\0';
-		back_off(watch);
+		broke(watch);
 	}
+}
+
+/* Whether the connection lives: another watch has had something lately, which this one has not. */
+static bool others_speak(const struct watch *watch)
+{
+	const struct watches *all = watch->cluster->watches;
+	int64_t since_ms = lp_boot_ms() - all->silence_ms / 2;
+
+	for (unsigned i = 0; i < all->count; i++)
+		if (all->at[i] != watch && all->at[i]->call && all->at[i]->status == 200 &&
+		    all->at[i]->heard_ms > since_ms)
+			return true;
+	return false;
 }
 
 void lp_watch_silent(struct watch *watch)
 {
 	struct err err;
 
+	forgive(watch);
+	bool alone = watch->failures < ALONE_TRIES && others_speak(watch);
 	lp_log(LOG_LEVEL_WARN, "watch-silent", "kind", watch->kind, NULL);
-	snprintf(watch->why, sizeof(watch->why), "no word from the API server for long");
-	if (lp_cluster_reopen(watch->cluster, &err))
+	lp_watch_lose(watch, 0, "no word from the API server for long");
+	if (!alone && lp_cluster_reopen(watch->cluster, &err))
 		return;
-	lose(watch, watch->why);
-	watch->version[0] = '\0';
 	back_off(watch);
+}
+
+void lp_watch_unfilled(struct watch *watch)
+{
+	if (watch->status != 200) {
+		lp_watch_silent(watch);
+		return;
+	}
+	watch->cluster->watches->no_filling = true;
+	lp_watch_begin(watch);
 }
 
 void lp_watch_anew(struct watch *watch)
 {
-	lose(watch, "connected anew");
+	if (watch->in_sync)
+		lp_watch_lose(watch, 0, "connected anew");
 	watch->version[0] = '\0';
+	watch->unauthorized = false;
 	pause_for(watch, 0);
 }
 

@@ -10,6 +10,13 @@
 #define TIMEOUT_MS 3000000 /* 50 minutes: the server's own is 30 to 60 */
 #define SILENCE_MS 240000  /* a bookmark comes every minute */
 
+/* A watch that begins with all that is there has as long for it as a list. */
+static bool is_unfilled(const struct watch *watch, int64_t now_ms)
+{
+	return watch->state == WATCH_FILLING &&
+	       now_ms - watch->begun_ms >= watch->cluster->setup.request_ms;
+}
+
 void lp_watches_move(struct cluster *cluster)
 {
 	struct watches *all = cluster->watches;
@@ -24,7 +31,22 @@ void lp_watches_move(struct cluster *cluster)
 		else if (watch->state != WATCH_PAUSED &&
 			 now_ms - watch->heard_ms >= all->silence_ms)
 			lp_watch_silent(watch);
+		else if (is_unfilled(watch, now_ms))
+			lp_watch_unfilled(watch);
 	}
+}
+
+/* When it wants to be called. */
+static int64_t wake_ms(const struct watch *watch)
+{
+	int64_t silent_ms = watch->heard_ms + watch->cluster->watches->silence_ms;
+	int64_t unfilled_ms = watch->begun_ms + watch->cluster->setup.request_ms;
+
+	if (watch->ended)
+		return 0;
+	if (watch->state == WATCH_PAUSED)
+		return watch->wake_ms;
+	return watch->state == WATCH_FILLING && unfilled_ms < silent_ms ? unfilled_ms : silent_ms;
 }
 
 int64_t lp_watches_wake_ms(const struct cluster *cluster)
@@ -33,10 +55,7 @@ int64_t lp_watches_wake_ms(const struct cluster *cluster)
 	int64_t first_ms = INT64_MAX;
 
 	for (unsigned i = 0; all && i < all->count; i++) {
-		const struct watch *watch = all->at[i];
-		int64_t ms = watch->ended                   ? 0
-			     : watch->state == WATCH_PAUSED ? watch->wake_ms
-							    : watch->heard_ms + all->silence_ms;
+		int64_t ms = wake_ms(all->at[i]);
 		if (ms < first_ms)
 			first_ms = ms;
 	}
@@ -56,8 +75,18 @@ void lp_watches_discovered(struct cluster *cluster)
 	struct watches *all = cluster->watches;
 
 	for (unsigned i = 0; all && i < all->count; i++)
-		if (all->at[i]->state == WATCH_PAUSED && !all->at[i]->version[0])
+		if (all->at[i]->state == WATCH_PAUSED && all->at[i]->unserved)
 			all->at[i]->wake_ms = 0;
+}
+
+void lp_watches_waited(struct cluster *cluster, int64_t ms)
+{
+	struct watches *all = cluster->watches;
+
+	for (unsigned i = 0; all && i < all->count; i++) {
+		all->at[i]->begun_ms += ms;
+		all->at[i]->heard_ms += ms;
+	}
 }
 
 static struct watch *find(struct watches *all, const struct watch_kind *kind)

@@ -22,6 +22,9 @@ void lp_watches_anew(struct cluster *cluster);
 /* Kinds are known anew: watches of kinds that were not served try again at once. */
 void lp_watches_discovered(struct cluster *cluster);
 
+/* The role has waited so long for its reader, and heard nobody. */
+void lp_watches_waited(struct cluster *cluster, int64_t ms);
+
 /* Moves on every watch whose answer has ended or whose time has come. */
 void lp_watches_move(struct cluster *cluster);
 
