@@ -69,6 +69,19 @@ static void want_deep(struct source_run *run, const char *why)
 	lp_feed(run, CYCLE_APPLY_DUE);
 }
 
+/* A server that refuses is there. One that does not know a kind any more may know it otherwise. */
+static void note_lost(struct source_run *run, const struct sighting *sighting)
+{
+	bool away = !sighting->status || sighting->status >= 500;
+
+	if (away && !lp_drift_sees(&run->watching->drift))
+		lp_cluster_reached(run->super, sighting->message);
+	if (sighting->status != 404)
+		return;
+	run->super->cluster.discovered = false;
+	lp_feed(run, CYCLE_APPLY_DUE);
+}
+
 static void note_watch(struct source_run *run, const struct sighting *sighting)
 {
 	struct watching *w = run->watching;
@@ -78,8 +91,7 @@ static void note_watch(struct source_run *run, const struct sighting *sighting)
 	       sighting->message, NULL);
 	if (sighting->kind == SIGHT_LOST) {
 		snprintf(w->lost, sizeof(w->lost), "%s: %s", sighting->key.kind, sighting->message);
-		if (!lp_drift_sees(&w->drift))
-			lp_cluster_reached(run->super, sighting->message);
+		note_lost(run, sighting);
 	} else if (sighting->kind == SIGHT_END) {
 		w->lost[0] = '\0';
 		lp_cluster_reached(run->super, "");
