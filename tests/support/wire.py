@@ -22,8 +22,10 @@ class Wire:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._open = set()
+        self._lost = set()      # those of _open whose bytes go nowhere for good
         self._up = True
         self._cut_after = None
+        self._dead = False
         self.port = self._listener.getsockname()[1]
         self.delay_s = 0.0      # before each piece is passed on, in each direction
         self.sent = self.received = self.connections = 0
@@ -70,10 +72,17 @@ class Wire:
         self._up = False
         self.cut()
 
+    def swallow(self):
+        """From now on nothing arrives anywhere, and nobody is told: also on new connections."""
+        self._dead = True
+
     def plug(self):
-        """Undoes unplug and cut_after."""
+        """Undoes unplug, cut_after and, for new connections, swallow: the old stay dead."""
         self._up = True
         self._cut_after = None
+        with self._lock:
+            self._lost |= self._open if self._dead else set()
+        self._dead = False
 
     def cut_after(self, received_bytes):
         """Cuts and stays unplugged once the client has received so many bytes more."""
@@ -108,6 +117,7 @@ class Wire:
         back.join()
         with self._lock:
             self._open -= {near, far}
+            self._lost -= {near, far}
         near.close()
         far.close()
 
@@ -117,6 +127,8 @@ class Wire:
             while data := source.recv(65536):
                 if self.delay_s:
                     time.sleep(self.delay_s)
+                if self._dead or source in self._lost:
+                    continue
                 data, last = self._count(data, counter)
                 sink.sendall(data)
                 if last:
