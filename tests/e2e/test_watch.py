@@ -3,11 +3,15 @@
 and what becomes of it when connections, servers and stores go away and come back."""
 
 import secrets
+import threading
 import time
 
 import pytest
 
 from support.clusterrole import ClusterRole, key_of
+from support.controlplane import ControlPlane
+from support.kubeapi import KubeApi
+from support.limits import limit
 from support.waiting import wait_until
 from support.wire import Wire
 
@@ -41,6 +45,46 @@ class Ground:
         """A ConfigMap."""
         return {"apiVersion": "v1", "kind": "ConfigMap", "data": data or {"a": "1"},
                 "metadata": {"name": name, "namespace": self.source}}
+
+    def crd(self, n=0, versions=("v1",), served=None):
+        """The CRD of a kind of this test's own; the first version is the stored one."""
+        group, kind = f"{self.source}.example", f"Till{n}"
+        schema = {"openAPIV3Schema": {"type": "object",
+                                      "x-kubernetes-preserve-unknown-fields": True}}
+        return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": {"name": f"{kind.lower()}s.{group}"}, "spec": {
+                    "group": group, "scope": "Namespaced",
+                    "names": {"plural": f"{kind.lower()}s", "kind": kind},
+                    "versions": [{"name": v, "served": v in (served or versions),
+                                  "storage": v == versions[0], "schema": schema}
+                                 for v in versions]}}
+
+    def till(self, version="v1"):
+        """An object of the CRD's kind."""
+        return {"apiVersion": f"{self.source}.example/{version}", "kind": "Till0",
+                "metadata": {"name": "till", "namespace": self.source}}
+
+    def make(self, numbers, label, kind="ConfigMap"):
+        """Makes objects with our label, as another client."""
+        api = KubeApi(self.plane.kubeconfig)
+        path = api.resource(kind).path(self.source)
+        for i in numbers:
+            api.request("POST", path, {"apiVersion": "v1", "kind": kind, "metadata": {
+                "name": f"bulk-{i}", "labels": {PART_OF: label}}})
+        api.close()
+
+    def make_many(self, count, label):
+        """As make, by two clients at once."""
+        threads = [threading.Thread(target=self.make, args=(range(n, count, 2), label))
+                   for n in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def remove_many(self):
+        """Deletes all ConfigMaps of the namespace."""
+        self.plane.api.request("DELETE", self.plane.api.resource("ConfigMap").path(self.source))
 
     def asked(self, mark=0):
         """(verb, resource) of what the role's user has asked for of kinds, oldest first."""
@@ -198,3 +242,173 @@ def test_a_restart_of_the_server_is_listed_again(ground, hard):
     role.wait_seen(mark, sighting="end", kind="Secret", timeout=40)
     wait_until(lambda: role.seen(mark, sighting="there")[-1]["live"]["version"] == version, "it")
     assert not role.seen(mark, sighting="back")
+
+
+# --- much -------------------------------------------------------------------------------
+
+
+def memory_kib(role):
+    with open(f"/proc/{role.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+
+def test_a_reader_that_does_not_read_loses_nothing_and_hurts_nobody(ground):
+    role, count = ground.role(), 2000
+    label = label_of(role, ground)
+    role.watch("ConfigMap")
+    role.wait_seen(sighting="end")
+    before = memory_kib(role)
+    role.pause(6000)
+    slowest, done = 0.0, threading.Event()
+
+    def make():
+        ground.make_many(count, label)
+        done.set()
+
+    threading.Thread(target=make, daemon=True).start()
+    while not done.wait(0.2):
+        begun = time.monotonic()
+        ground.plane.api.get("ConfigMap", "till", ground.source)
+        slowest = max(slowest, time.monotonic() - begun)
+    role.wait_seen(sighting="there", count=count + 1, timeout=30)
+    mark = len(role.sightings)
+    ground.remove_many()
+    wait_until(lambda: len({s["key"]["name"] for s in role.seen(mark, sighting="gone")} & {
+        f"bulk-{i}" for i in range(count)}) == count, "all of them to be gone", 30)
+
+    assert not role.seen(sighting="lost") and slowest < 2.0
+    assert memory_kib(role) - before < 16 * limit("LP_SIGHTINGS_BYTES") // 1024
+
+
+def test_more_kinds_than_one_connection_carries_use_another(wired, wire):
+    role, most = wired.role(), limit("LP_WATCH_STREAMS")
+    served = {f"{r.kind}.{r.group}".rstrip(".") for r in wired.plane.api.resources()
+              if {"watch", "list"} <= set(r.verbs)}
+    for n in range(most + 5 - len(served)):
+        assert role.apply(wired.crd(n))["event"] == "done"
+        served.add(f"Till{n}.{wired.source}.example")
+    kinds = sorted(served)[:most + 5]
+    wait_until(lambda: len([e for e in role.connect()["told"] if
+                            e["key"]["group"] == f"{wired.source}.example"]) >=
+               most + 5 - len([k for k in kinds if not k.startswith("Till")]), "the CRDs")
+    wire.cut()
+    assert role.connect()["event"] == "done"
+    connections = wire.connections
+    role.watch(*kinds[:most])
+    role.wait_seen(sighting="end", count=most)
+    assert wire.connections == connections + 1
+    role.watch(*kinds)
+    role.wait_seen(sighting="end", count=most + 5)
+    assert wire.connections == connections + 2
+    assert len(role.seen(sighting="end")) == most + 5
+    # 429: the server is still at work on a CRD that is new
+    assert {s["status"] for s in role.seen(sighting="lost")} <= {429}
+
+
+# --- kinds that come and go --------------------------------------------------------------
+
+
+def test_a_crd_that_is_deleted_under_its_objects_is_told_and_watched_when_it_is_back(ground):
+    role, kind = ground.role(), f"Till0.{ground.source}.example"
+    assert role.apply(ground.crd())["event"] == "done"
+    assert role.wait(ground.crd())["event"] == "done"
+    assert role.apply(ground.till())["event"] == "done"
+    role.watch(kind)
+    role.wait_seen(sighting="there", name="till")
+    mark = len(role.sightings)
+    ground.plane.api.delete("CustomResourceDefinition", ground.crd()["metadata"]["name"])
+    role.wait_seen(mark, sighting="gone", name="till", timeout=30)
+    lost = role.wait_seen(mark, sighting="lost", status=404, timeout=30)
+    assert lost["key"]["kind"] == "Till0"
+
+    ground.plane.wait_gone("CustomResourceDefinition", ground.crd()["metadata"]["name"])
+    assert role.apply(ground.crd())["event"] == "done"
+    assert role.wait(ground.crd())["event"] == "done"
+    assert role.apply(ground.till())["event"] == "done"
+    assert role.connect()["event"] == "done"
+    role.wait_seen(mark, sighting="end")
+    role.wait_seen(mark, sighting="there", name="till")
+
+
+def test_a_version_that_is_not_served_any_more_is_left_for_one_that_is(ground):
+    role, kind = ground.role(), f"Till0.{ground.source}.example"
+    assert role.apply(ground.crd())["event"] == "done"
+    assert role.wait(ground.crd())["event"] == "done"
+    assert role.apply(ground.till())["event"] == "done"
+    role.watch(kind)
+    first = role.wait_seen(sighting="there", name="till")
+    assert first["key"]["version"] == "v1"
+    mark = len(role.sightings)
+    ground.plane.api.apply(ground.crd(versions=("v1", "v2")))
+    ground.plane.api.apply(ground.crd(versions=("v1", "v2"), served=("v2",)))
+    role.wait_seen(mark, sighting="lost", status=404)
+    assert role.connect()["event"] == "done"
+    role.wait_seen(mark, sighting="end")
+    there = role.seen(mark, sighting="there", name="till")[-1]
+    assert there["key"]["version"] == "v2" and there["uid"] == first["uid"]
+    assert there["live"]["entry"] == first["live"]["entry"]
+
+
+# --- stores -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def spare(scratch):
+    """A control plane whose store may be put back; it cannot begin a watch with a list."""
+    with ControlPlane(scratch / "spare", audit=True, watch_list=False) as plane:
+        yield plane
+
+
+@pytest.fixture
+def spare_ground(spare, tmp_path):
+    """A Ground on it."""
+    ground = Ground(spare, tmp_path)
+    yield ground
+    ground.close()
+
+
+def test_a_server_that_cannot_begin_a_watch_with_a_list_is_listed_in_pages(spare_ground):
+    ground, page = spare_ground, limit("LP_WATCH_PAGE_OBJECTS")
+    role = ground.role()
+    label = label_of(role, ground)
+    ground.make_many(page - 1, label)
+    mark = ground.mark()
+    role.watch("ConfigMap")
+    role.wait_seen(sighting="end")
+    wait_until(lambda: len(ground.asked(mark)) > 2, "the watch behind the list")
+    assert ground.asked(mark) == [(verb, "configmaps") for verb in ("watch", "list", "watch")]
+    assert len(role.seen(sighting="there")) == page
+
+    ground.make([page], label)
+    role.wait_seen(sighting="there", name=f"bulk-{page}")
+    mark, sightings = ground.mark(), len(role.sightings)
+    role.watch("Secret")
+    role.watch("ConfigMap")
+    role.wait_seen(sightings, sighting="end", kind="ConfigMap")
+    wait_until(lambda: ground.asked(mark)[-1][0] == "watch", "the watch behind the list")
+    assert [verb for verb, what in ground.asked(mark) if what == "configmaps"] == [
+        "list", "list", "watch"]
+    assert len(role.seen(sightings, sighting="there")) == page + 1
+
+
+@pytest.mark.parametrize("watch_list", [False, True], ids=["listed", "filled"])
+def test_a_store_that_was_put_back_is_told(spare_ground, tmp_path, watch_list):
+    ground, plane = spare_ground, spare_ground.plane
+    if plane.watch_list != watch_list:
+        plane.watch_list = watch_list
+        plane.restart_apiserver(hard=True)
+    role = ground.role()
+    label_of(role, ground)
+    plane.save_store(tmp_path / "copy")
+    role.apply(ground.config_map(a="2"))
+    role.apply(ground.config_map("second"))
+    role.watch("ConfigMap")
+    role.wait_seen(sighting="end")
+    mark = len(role.sightings)
+    plane.put_store_back(tmp_path / "copy")
+    role.wait_seen(mark, sighting="end", timeout=40)
+    kinds = [s["sighting"] for s in role.seen(mark)]
+    assert kinds.count("back") == 1 and kinds.index("lost") < kinds.index("back")
+    assert {s["key"]["name"] for s in role.seen(mark, sighting="there")} == {"till"}
+    ground.plane.api.patch("ConfigMap", "till", {"data": {"a": "3"}}, ground.source)
+    role.wait_seen(mark, sighting="there", name="till", count=2)

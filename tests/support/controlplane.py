@@ -5,8 +5,11 @@ kube-apiserver, kube-controller-manager and kube-scheduler on kine over SQLite, 
 as the node. `ExternalCluster` is a k3s that somebody has, with the same face.
 """
 
+import contextlib
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -123,16 +126,19 @@ class ControlPlane(Cluster):
     A list soon after a write to another kind takes up to a second, because the API
     server's watch cache waits for kine to report progress. It is the same on k3s, and it
     makes the deletion of a namespace take half a minute; without `watch_cache`, ten seconds.
+    Without `watch_list` it cannot begin a watch with all that is there, as before 1.34.
     """
 
     can_restart = True
 
-    def __init__(self, folder, *, detached=False, audit=False, watch_cache=True):
+    def __init__(self, folder, *, detached=False, audit=False, watch_cache=True,
+                 watch_list=True):
         folder = Path(folder).resolve()
         super().__init__(folder / "kubeconfig", folder)
         self.detached = detached
         self.audit = audit
         self.watch_cache = watch_cache
+        self.watch_list = watch_list
         self.port = None
         self.processes = {}
         self._authority = None
@@ -160,11 +166,7 @@ class ControlPlane(Cluster):
         self.port = free_port()
         self._make_credentials()
         try:
-            self._spawn("kine", "--endpoint", f"sqlite://{self.folder}/state.db?_journal=WAL"
-                        "&cache=shared&_busy_timeout=30000&_synchronous=OFF",
-                        "--listen-address", f"unix://{self._kine_socket}",
-                        "--metrics-bind-address", "0")
-            wait_until(self._kine_socket.exists, "kine", 30, abort=self.processes["kine"].check)
+            self._start_store()
             self.start_apiserver()
             self._start_controllers()
             self.kubectl("apply", "--server-side", "-f", MODULE / "node.yaml")
@@ -204,6 +206,30 @@ class ControlPlane(Cluster):
             process.stop(grace=2)
         self.api.close()
 
+    def save_store(self, copy):
+        """Copies what is stored, as it is now, into the file `copy`."""
+        with contextlib.closing(sqlite3.connect(self._store)) as store, \
+                contextlib.closing(sqlite3.connect(copy)) as to:
+            store.backup(to)
+
+    def put_store_back(self, copy):
+        """Stops the API server, and starts it again over that copy."""
+        self.stop_apiserver(hard=True)
+        self.processes.pop("kine").kill()
+        self._kine_socket.unlink(missing_ok=True)
+        for file in self.folder.glob(f"{self._store.name}*"):
+            file.unlink()
+        shutil.copy(copy, self._store)
+        self._start_store()
+        self.start_apiserver()
+
+    def _start_store(self):
+        self._spawn("kine", "--endpoint", f"sqlite://{self._store}?_journal=WAL"
+                    "&cache=shared&_busy_timeout=30000&_synchronous=OFF",
+                    "--listen-address", f"unix://{self._kine_socket}",
+                    "--metrics-bind-address", "0")
+        wait_until(self._kine_socket.exists, "kine", 30, abort=self.processes["kine"].check)
+
     def freeze_apiserver(self):
         """From now on the API server accepts connections and answers nothing."""
         self.processes["kube-apiserver"].freeze()
@@ -232,7 +258,8 @@ class ControlPlane(Cluster):
             f"--service-account-signing-key-file={pki}/serviceaccount.key",
             "--authorization-mode=Node,RBAC", "--service-cluster-ip-range=10.43.0.0/16",
             "--allow-privileged=true", "--endpoint-reconciler-type=none", "--profiling=false",
-            f"--watch-cache={str(self.watch_cache).lower()}", *audit)
+            f"--watch-cache={str(self.watch_cache).lower()}",
+            f"--feature-gates=WatchList={str(self.watch_list).lower()}", *audit)
         if wait:
             process = self.processes["kube-apiserver"]
             wait_until(lambda: self.api.request("GET", "/readyz") == "ok", "the API server",
@@ -254,6 +281,10 @@ class ControlPlane(Cluster):
             "kwok", "--kubeconfig", self.kubeconfig, "--manage-all-nodes=true",
             "--config", MODULE / "stages.yaml", "--server-address", f"127.0.0.1:{free_port()}",
             "--node-ip", "10.0.0.10", "--node-lease-duration-seconds", "40")
+
+    @property
+    def _store(self):
+        return self.folder / "state.db"
 
     @property
     def _kine_socket(self):
