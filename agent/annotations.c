@@ -17,6 +17,11 @@ static const char *const meanings[ASKS_COUNT] = {
 		"lets a person debug there",
 	[ASKS_HEAL] =
 		"a foreign edit of this object is healed, whatever is annotated in the cluster",
+	[ASKS_IGNORE] =
+		"what these fields have in the cluster is somebody else's; they are sent only "
+		"when the object is made",
+	[ASKS_LEAVE] = "the object is neither applied nor pruned, and nothing of it is drift",
+	[ASKS_ONCE] = "the object is made when it is missing, and then left alone",
 	[ASKS_KEEP] = "the object stays in the cluster when it is no longer in the revision",
 	[ASKS_NO_RESTART] =
 		"no pod restarts because of this workload's, ConfigMap's or Secret's new "
@@ -24,11 +29,22 @@ static const char *const meanings[ASKS_COUNT] = {
 };
 
 /* Limpet's own word comes first of each; the readers look in this order. */
+#define POINTERS "/JSON/pointer, ..."
+
 const struct annotation lp_annotations[] = {
 	{LP_DRIFT_ANNOTATION, "report", ASKS_REPORT, ANYWHERE, false, false, "limpet"},
+	{FLUX "reconcile", "disabled", ASKS_REPORT, ASKED_IN_CLUSTER, false, true, "Flux"},
 	{LP_DRIFT_ANNOTATION, "heal", ASKS_HEAL, ASKED_IN_REVISION, false, false, "limpet"},
+	{LP_IGNORE_ANNOTATION, POINTERS, ASKS_IGNORE, ASKED_IN_REVISION, false, false, "limpet"},
+	{LP_IGNORE_ANNOTATION, "all", ASKS_LEAVE, ASKED_IN_REVISION, false, false, "limpet"},
+	{FLUX "ssa", "Ignore", ASKS_LEAVE, ASKED_IN_REVISION, false, true, "Flux"},
+	{FLUX "reconcile", "disabled", ASKS_LEAVE, ASKED_IN_REVISION, false, true, "Flux"},
+	{LP_IGNORE_ANNOTATION, "existing", ASKS_ONCE, ASKED_IN_REVISION, false, false, "limpet"},
+	{FLUX "ssa", "IfNotPresent", ASKS_ONCE, ASKED_IN_REVISION, false, true, "Flux"},
 	{LP_PRUNE_ANNOTATION, "disabled", ASKS_KEEP, ASKED_IN_CLUSTER, false, true, "limpet"},
 	{FLUX "prune", "disabled", ASKS_KEEP, ASKED_IN_CLUSTER, false, true, "Flux"},
+	{FLUX "ssa", "Ignore", ASKS_KEEP, ASKED_IN_CLUSTER, false, true, "Flux"},
+	{FLUX "reconcile", "disabled", ASKS_KEEP, ASKED_IN_CLUSTER, false, true, "Flux"},
 	{ARGO "sync-options", "Prune=false", ASKS_KEEP, ASKED_IN_CLUSTER, true, false, "Argo CD"},
 	{LP_RESTART_ANNOTATION, "off", ASKS_NO_RESTART, ASKED_IN_REVISION, false, false, "limpet"},
 	{0},
@@ -61,16 +77,19 @@ bool lp_annotation_says(const struct annotation *annotation, struct slice text)
 
 	if (!text.len)
 		return false;
+	if (annotation->asks == ASKS_IGNORE)
+		return memchr(text.data, '/', text.len) != NULL;
 	if (annotation->listed)
 		return has_item(text, value);
 	return text.len == strlen(value) &&
 	       strncasecmp((const char *)text.data, value, text.len) == 0;
 }
 
-const struct annotation *lp_annotations_ask(enum asks asks, const struct annotation_reader *reader)
+const struct annotation *lp_annotations_ask(enum asks asks, unsigned where,
+					    const struct annotation_reader *reader)
 {
 	for (const struct annotation *a = lp_annotations; a->key; a++) {
-		if (a->asks != asks)
+		if (a->asks != asks || !(a->where & where))
 			continue;
 		if (lp_annotation_says(a, reader->read(reader->ctx, a->key, false)))
 			return a;

@@ -10,12 +10,16 @@
 #include "platform/json.h"
 
 #define LP_DRIFT_ANNOTATION   "limpet.dev/drift"
+#define LP_IGNORE_ANNOTATION  "limpet.dev/ignore"
 #define LP_PRUNE_ANNOTATION   "limpet.dev/prune"
 #define LP_RESTART_ANNOTATION "limpet.dev/restart"
 
 enum asks {
 	ASKS_REPORT,     /* a foreign edit is told of, and left */
 	ASKS_HEAL,       /* it is healed, whatever the live object says */
+	ASKS_IGNORE,     /* the fields that its JSON pointers name may be others' */
+	ASKS_LEAVE,      /* the object is neither applied nor pruned */
+	ASKS_ONCE,       /* it is made when it is missing, and then left alone */
 	ASKS_KEEP,       /* the object is not deleted when it is no longer wanted */
 	ASKS_NO_RESTART, /* no pod restarts for a ConfigMap or Secret */
 	ASKS_COUNT,
@@ -27,7 +31,7 @@ enum { ASKED_IN_REVISION = 1, ASKED_IN_CLUSTER = 2 };
 
 /* One way to ask. */
 struct annotation {
-	const char *key, *value; /* compared without regard to case, as Flux does */
+	const char *key, *value; /* compared without regard to case, as Flux does; IGNORE: any */
 	enum asks asks;
 	unsigned where;  /* an OR of ASKED_... */
 	bool listed;     /* the value is one of a comma list, written exactly so */
@@ -45,8 +49,10 @@ struct annotation_reader {
 	struct slice (*read)(const void *ctx, const char *key, bool label);
 };
 
-/* The first way in the table by which an object asks for it; NULL: it does not. */
-const struct annotation *lp_annotations_ask(enum asks asks, const struct annotation_reader *reader);
+/* The first way in the table by which an object there (an OR of ASKED_...) asks for it; NULL: it
+ * does not. */
+const struct annotation *lp_annotations_ask(enum asks asks, unsigned where,
+					    const struct annotation_reader *reader);
 
 /* As lp_annotations_ask, for the limpet.dev/... one of a single key and its text. */
 bool lp_annotation_is(const char *key, struct slice text, enum asks asks);

@@ -2,6 +2,7 @@
 #include "agent/config.h"
 
 #include "agent/config_keys.h"
+#include "agent/pointers.h"
 #include "platform/clock.h"
 #include "platform/text.h"
 #include "platform/yaml.h"
@@ -308,6 +309,58 @@ static void read_sources(struct reading *r, const struct key *key, const struct 
 	}
 }
 
+static void add_pointer(struct reading *r, const struct jval *v, const char *path, char *to)
+{
+	struct slice pointer = lp_json_slice(v);
+	const char *why = pointer.data ? lp_pointer_wrong(pointer) : "expected a text";
+	size_t used = strlen(to);
+
+	if (why)
+		complain(r, v, path, "\"%.200s\": %s", pointer.data ? lp_json_str(v) : "", why);
+	else if (used + pointer.len + 1 >= LP_IGNORE_RULE_BYTES)
+		complain(r, v, path, "more than %u bytes of pointers", LP_IGNORE_RULE_BYTES - 1);
+	else
+		snprintf(to + used, LP_IGNORE_RULE_BYTES - used, "%s\n", lp_json_str(v));
+}
+
+static void set_pointers(struct reading *r, const struct jval *v, const char *path, char *to)
+{
+	struct json_iter it = lp_json_iter(v);
+
+	if (!lp_json_is(v, JSON_ARR) || !lp_json_len(v))
+		complain(r, v, path, "expected a list of JSON pointers, such as /spec/replicas");
+	while (lp_json_next(&it))
+		add_pointer(r, it.value, path, to);
+}
+
+static void read_ignore(struct reading *r, const struct key *key, const struct jval *v,
+			const char *path, struct ignore_rule *rules)
+{
+	/* the count stands beside the list in the only section that has one */
+	struct source_config *source = (struct source_config *)((char *)rules - key->offset);
+	struct json_iter it = lp_json_iter(v);
+	size_t bytes = 0;
+
+	if (!lp_json_is(v, JSON_ARR)) {
+		complain(r, v, path, "is %s; expected a list of rules", lp_json_type_name(v));
+		return;
+	}
+	if (lp_json_len(v) > LP_IGNORE_RULES) {
+		complain(r, v, path, "more than %u rules", LP_IGNORE_RULES);
+		return;
+	}
+	while (lp_json_next(&it)) {
+		struct ignore_rule *rule = &rules[source->ignore_count++];
+		char name[160];
+		snprintf(name, sizeof(name), "%s[%zu]", path, it.index);
+		read_section(r, key->keys, it.value, name, rule);
+		bytes += strlen(rule->pointers);
+	}
+	if (bytes > LP_IGNORE_CONFIG_BYTES)
+		complain(r, v, path, "more than %u bytes of pointers in all rules",
+			 LP_IGNORE_CONFIG_BYTES);
+}
+
 static const char *text_of(const struct jval *v, char number[32])
 {
 	int64_t integer;
@@ -330,6 +383,10 @@ static void read_value(struct reading *r, const struct key *key, const struct jv
 		read_section(r, key->keys, v, path, field);
 	else if (key->type == KEY_SOURCES)
 		read_sources(r, key, v, path);
+	else if (key->type == KEY_IGNORE)
+		read_ignore(r, key, v, path, field);
+	else if (key->type == KEY_POINTERS)
+		set_pointers(r, v, path, field);
 	else if (key->type == KEY_NAMES)
 		set_names(r, v, path);
 	else if (key->type == KEY_BOOL && !lp_json_bool(v, field))
@@ -375,6 +432,8 @@ static void read_default(struct reading *r, const struct key *key, const char *p
 		break;
 	case KEY_NAMES:
 	case KEY_SOURCES:
+	case KEY_IGNORE:
+	case KEY_POINTERS:
 		break;
 	default:
 		set_text(r, key, NULL, path, key->fallback, field);

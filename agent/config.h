@@ -28,6 +28,13 @@ struct trust_config {
 /* What is done about an object that differs from what was applied. */
 enum drift_mode { DRIFT_MODE_INHERIT, DRIFT_MODE_HEAL, DRIFT_MODE_REPORT };
 
+/* Fields of objects that others may own. '*' stands for any letters; "" of group is the core. */
+struct ignore_rule {
+	char kind[LP_KIND_MAX];
+	char group[LP_GROUP_MAX], ns[LP_NAME_MAX], name[LP_NAME_MAX]; /* patterns */
+	char pointers[LP_IGNORE_RULE_BYTES]; /* JSON pointers, each with a line end */
+};
+
 struct source_config {
 	char name[LP_SOURCE_NAME_MAX];
 	char url[LP_URL_MAX];
@@ -40,6 +47,8 @@ struct source_config {
 	bool allow_empty;
 	enum drift_mode drift; /* INHERIT: as the configuration's own */
 	bool config_digest;    /* a change of a ConfigMap or Secret restarts the pods that use it */
+	struct ignore_rule ignore[LP_IGNORE_RULES];
+	size_t ignore_count;
 	struct trust_config trust;
 };
 

@@ -51,6 +51,18 @@ static const struct key trust_keys[] = {
 	{0},
 };
 
+static const struct key ignore_keys[] = {
+	{"kind", KEY_TEXT, FIELD(ignore_rule, kind), NULL, 0, 0,
+	 "of the objects, such as Deployment"},
+	{"group", KEY_TEXT, FIELD(ignore_rule, group), "*", 0, 0,
+	 "API group of the kind; \"\" is the core's, * stands for any letters, also below"},
+	{"namespace", KEY_TEXT, FIELD(ignore_rule, ns), "*", 0, 0, "of the objects"},
+	{"name", KEY_TEXT, FIELD(ignore_rule, name), "*", 0, 0, "of the objects"},
+	{"pointers", KEY_POINTERS, FIELD(ignore_rule, pointers), NULL, 0, 0,
+	 "JSON pointers (RFC 6901) to the fields, such as /spec/replicas"},
+	{0},
+};
+
 const struct key lp_source_keys[] = {
 	{"name", KEY_NAME, FIELD(source_config, name), "site", 0, 0,
 	 "names the source in messages, the store and its ApplySet"},
@@ -74,6 +86,9 @@ const struct key lp_source_keys[] = {
 	 source_drifts},
 	{"configDigest", KEY_BOOL, FIELD(source_config, config_digest), "true", 0, 0,
 	 "restart workloads when what they use of the revision's ConfigMaps and Secrets changes"},
+	{"ignore", KEY_IGNORE, FIELD(source_config, ignore), "[]", 0, 0,
+	 "fields that others may own: sent when an object is made, and then left alone",
+	 ignore_keys},
 	{"trust", KEY_SECTION, FIELD(source_config, trust), "{}", 0, 0, "who may sign", trust_keys},
 	{0},
 };

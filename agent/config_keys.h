@@ -17,10 +17,12 @@ enum key_type {
 	KEY_BYTES,    /* 32MiB */
 	KEY_NUMBER,
 	KEY_BOOL,
-	KEY_WORD,    /* one of the key's words; the field is an int or enum */
-	KEY_NAMES,   /* a list of names: struct config.groups */
-	KEY_SOURCES, /* the list of sources */
-	KEY_SECTION, /* an object with keys of its own */
+	KEY_WORD,     /* one of the key's words; the field is an int or enum */
+	KEY_NAMES,    /* a list of names: struct config.groups */
+	KEY_SOURCES,  /* the list of sources */
+	KEY_IGNORE,   /* a list of ignore rules: struct source_config.ignore */
+	KEY_POINTERS, /* a list of JSON pointers: struct ignore_rule.pointers */
+	KEY_SECTION,  /* an object with keys of its own */
 };
 
 struct key_word {

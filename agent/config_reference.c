@@ -15,6 +15,7 @@ static const char *type_name(enum key_type type)
 		[KEY_NUMBER] = "number",     [KEY_BOOL] = "true/false",
 		[KEY_WORD] = "word",         [KEY_NAMES] = "list of names",
 		[KEY_SOURCES] = "list",      [KEY_SECTION] = "section",
+		[KEY_IGNORE] = "list",       [KEY_POINTERS] = "list",
 	};
 	return names[type];
 }
@@ -46,9 +47,9 @@ static void list_keys(const struct key *keys, const char *above, struct json *do
 	for (const struct key *key = keys; key->name; key++) {
 		char name[64];
 		snprintf(name, sizeof(name), "%s%s%s", above, key->name,
-			 !key->keys                 ? ""
-			 : key->type == KEY_SOURCES ? "[]."
-						    : ".");
+			 !key->keys                                            ? ""
+			 : key->type == KEY_SOURCES || key->type == KEY_IGNORE ? "[]."
+									       : ".");
 		if (key->keys) {
 			list_keys(key->keys, name, doc, list);
 			continue;

@@ -76,4 +76,10 @@
 /* keys; trust.rsaBits raises the first */
 #define LP_RSA_BITS_MIN 2048
 #define LP_RSA_BITS_MAX 4096
+
+/* fields that others may own; together they fit LP_IGNORE_BYTES of a step */
+#define LP_IGNORE_TEXT_BYTES   2048u /* of one object's annotation limpet.dev/ignore */
+#define LP_IGNORE_RULES        16u   /* of one source */
+#define LP_IGNORE_RULE_BYTES   512u  /* pointers of one rule, and a byte behind each */
+#define LP_IGNORE_CONFIG_BYTES 1920u /* pointers of all rules of one source, counted so */
 #endif

@@ -245,7 +245,7 @@ void lp_apply_begin(struct job *job)
 	const struct slice handed = job->step.handed;
 
 	job->once = lp_once_is(&job->step);
-	job->look.on = job->step.how != APPLY_PLAIN || handed.len;
+	job->look.on = job->step.how != APPLY_PLAIN || handed.len || job->step.make_only;
 	job->look.take = job->step.how == APPLY_LOOK;
 	lp_applyset_source_id(job->step.source, job->cluster->setup.ns, id);
 	job->body = LP_BUF(LP_OBJECT_BYTES + 256);

@@ -214,14 +214,15 @@ bool lp_careful_undo(struct job *job)
 
 /* --- looking --- */
 
-/* Whether the object itself asks for reports alone, and our manifest does not ask for healing. */
+/* Whether a person asks on the device for reports alone, and our manifest says nothing of it. */
 static bool is_kept(const struct job *job, const struct metadata *now)
 {
 	struct slice says = lp_skim_at(LP_SLICE_OF(&job->look.object), "metadata", "annotations",
 				       LP_DRIFT_ANNOTATION, NULL);
 
 	return job->step.how == APPLY_LOOK && (now->marks & SIGHT_REPORT_ONLY) &&
-	       !lp_annotation_is(LP_DRIFT_ANNOTATION, lp_skim_raw(says), ASKS_HEAL);
+	       !lp_annotation_is(LP_DRIFT_ANNOTATION, lp_skim_raw(says), ASKS_HEAL) &&
+	       !lp_annotation_is(LP_DRIFT_ANNOTATION, lp_skim_raw(says), ASKS_REPORT);
 }
 
 static void seen(struct job *job)
@@ -231,9 +232,14 @@ static void seen(struct job *job)
 
 	if (!lp_apply_take(job, &now))
 		return;
+	if (job->step.make_only) {
+		lp_job_done(job, OUTCOME_UNCHANGED);
+		return;
+	}
 	if (is_kept(job, &now)) {
 		snprintf(job->event.message, sizeof(job->event.message),
-			 "its annotation " LP_DRIFT_ANNOTATION " says that drift is only reported");
+			 "its annotation %s says that drift is only reported",
+			 lp_metadata_asks(&now, ASKS_REPORT)->key);
 		lp_job_done(job, OUTCOME_KEPT);
 		return;
 	}

@@ -72,15 +72,25 @@ static unsigned marks_of(struct slice entry)
 	return strcmp(subresource, "scale") == 0 && !overridable ? SIGHT_SCALED : 0;
 }
 
+static struct slice read_live(const void *ctx, const char *key, bool label)
+{
+	return lp_skim_raw(label ? lp_metadata_label(ctx, key) : lp_metadata_annotation(ctx, key));
+}
+
+const struct annotation *lp_metadata_asks(const struct metadata *metadata, enum asks asks)
+{
+	const struct annotation_reader reader = {metadata, read_live};
+
+	return lp_annotations_ask(asks, ASKED_IN_CLUSTER, &reader);
+}
+
 static void read_marks(struct metadata *ret)
 {
 	if (ret->applied)
 		ret->marks |= SIGHT_APPLIED;
 	if (ret->deleting)
 		ret->marks |= SIGHT_DELETING;
-	if (lp_annotation_is(LP_DRIFT_ANNOTATION,
-			     lp_skim_raw(lp_metadata_annotation(ret, LP_DRIFT_ANNOTATION)),
-			     ASKS_REPORT))
+	if (lp_metadata_asks(ret, ASKS_REPORT))
 		ret->marks |= SIGHT_REPORT_ONLY;
 }
 

@@ -46,6 +46,9 @@ void lp_entry_digest(struct slice api_version, struct slice time,
 struct slice lp_metadata_label(const struct metadata *metadata, const char *key);
 struct slice lp_metadata_annotation(const struct metadata *metadata, const char *key);
 
+/* By what an object in the cluster asks for it; NULL: it does not. */
+const struct annotation *lp_metadata_asks(const struct metadata *metadata, enum asks asks);
+
 /* Whether an apply that was told `known` before and answered `now` changed the object. */
 bool lp_live_moved(const struct live *known, const struct live *now);
 

@@ -11,20 +11,6 @@
 
 static void look(struct job *job);
 
-static struct slice read_live(const void *ctx, const char *key, bool label)
-{
-	return lp_skim_raw(label ? lp_metadata_label(ctx, key) : lp_metadata_annotation(ctx, key));
-}
-
-/* What asks to keep the object, or NULL. */
-static const char *kept_by(const struct metadata *m)
-{
-	const struct annotation_reader reader = {m, read_live};
-	const struct annotation *asked = lp_annotations_ask(ASKS_KEEP, &reader);
-
-	return asked ? asked->key : NULL;
-}
-
 /* Why the object is to be left alone: in the event's message. False: it is ours to delete. */
 static bool is_kept(struct job *job, const struct metadata *m)
 {
@@ -32,7 +18,7 @@ static bool is_kept(struct job *job, const struct metadata *m)
 	char id[LP_APPLYSET_ID_MAX], *message = job->event.message;
 	size_t size = sizeof(job->event.message);
 	struct slice label = lp_metadata_label(m, LP_PART_OF_LABEL);
-	const char *keeper = kept_by(m);
+	const struct annotation *keeper = lp_metadata_asks(m, ASKS_KEEP);
 
 	lp_applyset_source_id(step->source, job->cluster->setup.ns, id);
 	if (step->uid[0] && strcmp(step->uid, m->uid) != 0)
@@ -49,7 +35,7 @@ static bool is_kept(struct job *job, const struct metadata *m)
 			 "nothing in it says that limpet has applied it: it has our label from the "
 			 "object that it was made of, or lost its managedFields");
 	else if (keeper)
-		snprintf(message, size, "its annotation %s says so", keeper);
+		snprintf(message, size, "its annotation %s says so", keeper->key);
 	else if (lp_is_precious(step->key.group, step->key.kind))
 		snprintf(
 			message, size,

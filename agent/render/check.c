@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/render/check.h"
 
+#include "agent/annotations.h"
+#include "agent/pointers.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -198,6 +201,30 @@ static void check_texts(struct check *c, const struct jval *metadata, const char
 	}
 }
 
+/* What may be others', or all of the object. */
+static void check_ignore(struct check *c, const struct jval *metadata)
+{
+	const struct jval *v = lp_json_at(metadata, "annotations", LP_IGNORE_ANNOTATION, NULL);
+	struct slice text = lp_json_slice(v), pointer;
+	static const char field[] = "metadata.annotations." LP_IGNORE_ANNOTATION;
+	size_t at = 0;
+
+	if (lp_annotation_is(LP_IGNORE_ANNOTATION, text, ASKS_LEAVE) ||
+	    lp_annotation_is(LP_IGNORE_ANNOTATION, text, ASKS_ONCE))
+		return;
+	if (text.len > LP_IGNORE_TEXT_BYTES)
+		wrong(c, v, field, "%zu bytes; expected at most %u", text.len,
+		      LP_IGNORE_TEXT_BYTES);
+	while (lp_pointer_next(text, &at, &pointer)) {
+		const char *why = lp_pointer_wrong(pointer);
+		if (why)
+			wrong(c, v, field,
+			      "\"%.*s\": %s; expected JSON pointers, \"all\" or \"existing\"",
+			      pointer.len < 200 ? (int)pointer.len : 200,
+			      (const char *)pointer.data, why);
+	}
+}
+
 static void check_applyset(struct check *c, const struct jval *metadata)
 {
 	static const char label[] = "applyset.kubernetes.io/part-of";
@@ -230,6 +257,7 @@ bool lp_check_object(const struct manifest *m, struct problems *problems, struct
 	check_namespace(&c, metadata, ret);
 	check_texts(&c, metadata, "labels");
 	check_texts(&c, metadata, "annotations");
+	check_ignore(&c, metadata);
 	check_applyset(&c, metadata);
 	return !c.bad;
 }

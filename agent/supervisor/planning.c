@@ -5,6 +5,7 @@
  * cluster, so that a crash anywhere forgets nothing that prune would have to find.
  */
 #include "agent/supervisor/applying.h"
+#include "agent/supervisor/deciding.h"
 #include "agent/supervisor/telling.h"
 #include "agent/supervisor/watching.h"
 #include "platform/clock.h"
@@ -263,10 +264,32 @@ enum lp_code lp_planning_event(struct source_run *run, const struct event *event
 	return LP_OK;
 }
 
+/* What is known to differ is left so where drift is only reported, until its content is new. */
+static bool is_left(const struct source_run *run, const struct plan_object *object,
+		    const struct decision *decision)
+{
+	return decision->leave ||
+	       (object->look && object->once &&
+		lp_drift_mode(&run->super->config, run->config, decision) == DRIFT_MODE_REPORT);
+}
+
+/* Nothing is sent of an object: its step is over. */
+static void pass_over(struct source_run *run, const struct step *step)
+{
+	const struct event event = {.id = step->id, .kind = EVENT_DONE, .key = step->key};
+	const struct plan_object *object = NULL;
+	struct applying *a = run->applying;
+	enum step_kind kind = STEP_APPLY;
+
+	if (lp_plan_event(&a->plan, &event, lp_boot_ms(), &kind, &object) == PLAN_SETTLED)
+		a->done++;
+}
+
 static enum lp_code send_step(struct source_run *run, struct step *step,
 			      const struct plan_object *object, struct err *err)
 {
 	LP_AUTO(lp_buf_free) struct buf body = LP_BUF(LP_OBJECT_BYTES);
+	LP_AUTO(lp_decision_free) struct decision decision = {0};
 	char floor[LP_APPLYSET_FLOOR_TEXT];
 
 	if (step->kind == STEP_PARENT) {
@@ -275,7 +298,17 @@ static enum lp_code send_step(struct source_run *run, struct step *step,
 	}
 	if (step->kind == STEP_APPLY) {
 		LP_TRY(lp_ledger_body(&run->applying->ledger, object, &body, err));
+		LP_TRY(lp_decide(run->config, &object->key, LP_SLICE_OF(&body), &decision, err));
+		if (is_left(run, object, &decision)) {
+			if (decision.leave)
+				lp_watching_pruned(run,
+						   &object->key); /* it is no longer ours to see */
+			pass_over(run, step);
+			return LP_OK;
+		}
 		step->body = LP_SLICE_OF(&body);
+		step->handed = LP_SLICE_OF(&decision.handed);
+		step->make_only = decision.make_only;
 	}
 	lp_link_deadline(&run->super->cluster.link, LP_SILENCE_MS);
 	return lp_cluster_step(run->super, step, err);
@@ -348,12 +381,12 @@ void lp_planning_start(struct source_run *run)
 		lp_applying_store_failed(run, "begin the apply", &err);
 		return;
 	}
-	a->walks =
-		(struct walks){.db = run->super->db,
-			       .source = run->config->name,
-			       .revision = a->ledger.revision.id,
-			       .config_digest = run->config->config_digest,
-			       .drift = run->watching && !run->deep ? &run->watching->drift : NULL};
+	a->walks = (struct walks){.db = run->super->db,
+				  .source = run->config->name,
+				  .revision = a->ledger.revision.id,
+				  .config_digest = run->config->config_digest,
+				  .deep = run->deep,
+				  .drift = run->watching ? &run->watching->drift : NULL};
 	struct plan_reader reader = lp_walks_reader(&a->walks);
 	lp_plan_begin(&a->plan, &policy, &reader);
 	a->plan.last_id = run->super->cluster.last_id;

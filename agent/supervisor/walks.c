@@ -129,7 +129,7 @@ static enum lp_code next_desired(struct walks *w, struct plan_object *ret, bool 
 	memcpy(&ret->known, row.live, sizeof(ret->known));
 	ret->once = row.state == LP_INVENTORY_APPLIED &&
 		    memcmp(row.digest, ret->digest, sizeof(row.digest)) == 0;
-	ret->clean = ret->once && w->drift && lp_drift_is_clean(w->drift, &ret->key);
+	ret->clean = ret->once && w->drift && !w->deep && lp_drift_is_clean(w->drift, &ret->key);
 	ret->look = w->drift && lp_drift_differs(w->drift, &ret->key);
 	return LP_OK;
 }

@@ -13,7 +13,8 @@ struct walks {
 	const char *source;
 	int64_t revision;
 	bool config_digest;        /* of the source's configuration */
-	const struct drift *drift; /* borrowed; what of it is clean; NULL: nothing */
+	const struct drift *drift; /* borrowed; what of it is clean or differs; NULL: nothing */
+	bool deep;                 /* nothing is taken for clean */
 	struct object_cursor desired;
 	struct inventory_cursor removed, inventory;
 	bool desired_ended; /* of WALK_KINDS: the inventory comes second */

@@ -2,6 +2,7 @@
 #include "agent/supervisor/watching.h"
 
 #include "agent/supervisor/applying.h"
+#include "agent/supervisor/deciding.h"
 #include "agent/supervisor/leading.h"
 #include "agent/supervisor/telling.h"
 #include "platform/clock.h"
@@ -142,14 +143,11 @@ void lp_watching_gone(struct source_run *run)
 
 /* --- looks --- */
 
-/* Whether what differs is only to be told of. */
-static bool is_dry(const struct source_run *run, bool suspended)
+/* Whether what differs is only to be told of. decision NULL: of objects that say nothing. */
+static bool is_dry(const struct source_run *run, bool suspended, const struct decision *decision)
 {
-	enum drift_mode mode = run->config->drift;
-
-	if (mode == DRIFT_MODE_INHERIT)
-		mode = run->super->config.drift;
-	return suspended || mode == DRIFT_MODE_REPORT;
+	return suspended ||
+	       lp_drift_mode(&run->super->config, run->config, decision) == DRIFT_MODE_REPORT;
 }
 
 /* The object as it is desired, and what is sent of it. LP_NOT_FOUND: it is not desired any more. */
@@ -166,13 +164,22 @@ static enum lp_code read_desired(struct source_run *run, const struct object_key
 	return lp_ledger_body(&ledger, &wanted, body, err);
 }
 
-static enum lp_code send_look(struct source_run *run, struct look *look, struct err *err)
+static enum lp_code send_look(struct source_run *run, struct look *look, bool suspended,
+			      struct err *err)
 {
 	LP_AUTO(lp_buf_free) struct buf body = LP_BUF(LP_OBJECT_BYTES);
+	LP_AUTO(lp_decision_free) struct decision decision = {0};
 	struct stored_object object;
-	struct step step = {.kind = STEP_APPLY, .how = look->dry ? APPLY_DRY : APPLY_LOOK};
+	struct step step = {.kind = STEP_APPLY};
 
 	LP_TRY(read_desired(run, &look->key, &object, &body, err));
+	LP_TRY(lp_decide(run->config, &look->key, LP_SLICE_OF(&body), &decision, err));
+	if (decision.leave)
+		return LP_NOT_FOUND;
+	look->dry = is_dry(run, suspended, &decision);
+	step.how = look->dry ? APPLY_DRY : APPLY_LOOK;
+	step.make_only = decision.make_only;
+	step.handed = LP_SLICE_OF(&decision.handed);
 	lp_key_from_store(&object.key, &step.key);
 	step.id = ++run->super->cluster.last_id;
 	step.scope = (enum scope)object.scope;
@@ -185,7 +192,7 @@ static enum lp_code send_look(struct source_run *run, struct look *look, struct 
 	return LP_OK;
 }
 
-static void look_at(struct source_run *run, const struct object_key *key, bool dry)
+static void look_at(struct source_run *run, const struct object_key *key, bool suspended)
 {
 	struct watching *w = run->watching;
 	struct drift_budget budget;
@@ -194,8 +201,8 @@ static void look_at(struct source_run *run, const struct object_key *key, bool d
 
 	while (w->looks[i].id)
 		i++;
-	w->looks[i] = (struct look){.key = *key, .dry = dry};
-	enum lp_code code = send_look(run, &w->looks[i], &err);
+	w->looks[i] = (struct look){.key = *key};
+	enum lp_code code = send_look(run, &w->looks[i], suspended, &err);
 	if (code == LP_OK) {
 		w->looking++;
 		lp_link_deadline(&run->super->cluster.link, LP_SILENCE_MS);
@@ -256,10 +263,10 @@ void lp_watching_go_on(struct source_run *run)
 		return; /* the one that does looks after it */
 	if (!w->drift.suspects && !w->walking)
 		return;
-	bool dry = is_dry(run, lp_stored_state(run).suspended);
+	bool suspended = lp_stored_state(run).suspended;
 	int64_t due_s = lp_drift_due_s(&w->drift, now_s());
 	while (w->looking < most && next_suspect(run, &key))
-		look_at(run, &key, dry);
+		look_at(run, &key, suspended);
 	if (due_s != INT64_MAX)
 		lp_loop_timer_set(run->super->loop, &w->wake, due_s * 1000);
 }
@@ -320,6 +327,11 @@ static void remember(struct source_run *run, const struct event *event, bool loo
 {
 	struct err err = {0};
 
+	/* left alone, as somebody else has made it: no watch tells of it */
+	if (event->outcome == OUTCOME_UNCHANGED && !(event->marks & SIGHT_APPLIED)) {
+		lp_drift_forget(&run->watching->drift, &event->key);
+		return;
+	}
 	if (event->uid[0] && lp_drift_applied(&run->watching->drift, &event->key, event->uid,
 					      &event->live, event->marks, looked, &err) != LP_OK)
 		lp_log(LOG_LEVEL_ERROR, "fingerprint-lost", "error", err.msg, NULL);
@@ -476,7 +488,7 @@ void lp_watching_planned(struct source_run *run)
 struct watching_state lp_watching_state(const struct source_run *run, bool suspended)
 {
 	const struct watching *w = run->watching;
-	struct watching_state ret = {.mode = is_dry(run, suspended) ? "report" : "heal",
+	struct watching_state ret = {.mode = is_dry(run, suspended, NULL) ? "report" : "heal",
 				     .lost = ""};
 
 	if (!w)

@@ -154,7 +154,6 @@ def test_no_time_is_taken_for_what_is_none(site):
     for words in ("soon", "0s", "10ms", "400d", ""):
         result = site.limpet.run("suspend", "--for", words)
         assert result.code == 2 and "--for" in result.err
-    # LP_SUSPEND_S is 366 days
     site.repo.publish(small_site(site.prefix))
     site.limpet.ok("sync")
     assert not source(site.limpet.status())["suspended"]

@@ -24,7 +24,7 @@ static bool asks(enum asks what, const char *key, const char *text, bool label)
 	const struct one one = {key, text, label};
 	const struct annotation_reader reader = {&one, read_one};
 
-	return lp_annotations_ask(what, &reader) != NULL;
+	return lp_annotations_ask(what, ASKED_IN_REVISION | ASKED_IN_CLUSTER, &reader) != NULL;
 }
 
 static void case_is_of_no_matter_as_with_flux(void)
@@ -68,6 +68,28 @@ static void one_key_is_read_by_the_same_table(void)
 	CHECK(!lp_annotation_is(LP_PRUNE_ANNOTATION, report, ASKS_REPORT));
 }
 
+static void flux_words_mean_another_thing_on_a_device(void)
+{
+	const struct one one = {"kustomize.toolkit.fluxcd.io/reconcile", "Disabled", true};
+	const struct annotation_reader reader = {&one, read_one};
+
+	CHECK(lp_annotations_ask(ASKS_LEAVE, ASKED_IN_REVISION, &reader));
+	CHECK(!lp_annotations_ask(ASKS_LEAVE, ASKED_IN_CLUSTER, &reader));
+	CHECK(lp_annotations_ask(ASKS_REPORT, ASKED_IN_CLUSTER, &reader));
+	CHECK(!lp_annotations_ask(ASKS_REPORT, ASKED_IN_REVISION, &reader));
+	CHECK(lp_annotations_ask(ASKS_KEEP, ASKED_IN_CLUSTER, &reader));
+	CHECK(asks(ASKS_ONCE, "kustomize.toolkit.fluxcd.io/ssa", "ifNotPresent", false));
+	CHECK(!asks(ASKS_LEAVE, "kustomize.toolkit.fluxcd.io/ssa", "Merge", false));
+}
+
+static void ignore_has_two_words_besides_pointers(void)
+{
+	CHECK(asks(ASKS_LEAVE, LP_IGNORE_ANNOTATION, "all", false));
+	CHECK(asks(ASKS_ONCE, LP_IGNORE_ANNOTATION, "existing", false));
+	CHECK(asks(ASKS_IGNORE, LP_IGNORE_ANNOTATION, "\n/spec/replicas", false));
+	CHECK(!asks(ASKS_IGNORE, LP_IGNORE_ANNOTATION, "all", false));
+}
+
 static void each_word_of_a_peer_has_one_of_our_own(void)
 {
 	for (const struct annotation *a = lp_annotations; a->key; a++) {
@@ -102,7 +124,7 @@ static void programs_are_told_the_same(void)
 		CHECK(*lp_json_text(it.value, "key") && *lp_json_text(it.value, "meaning") &&
 		      *lp_json_text(it.value, "in"));
 		if (strcmp(lp_json_text(it.value, "key"), LP_PRUNE_ANNOTATION) == 0)
-			found = lp_json_len(lp_json_get(it.value, "same")) == 2;
+			found = lp_json_len(lp_json_get(it.value, "same")) == 4;
 	}
 	CHECK(found);
 }
@@ -113,6 +135,8 @@ int main(void)
 	TEST(labels_ask_only_where_flux_looks_at_them);
 	TEST(an_option_of_argo_is_one_of_a_list);
 	TEST(one_key_is_read_by_the_same_table);
+	TEST(flux_words_mean_another_thing_on_a_device);
+	TEST(ignore_has_two_words_besides_pointers);
 	TEST(each_word_of_a_peer_has_one_of_our_own);
 	TEST(the_readme_has_exactly_this_table);
 	TEST(programs_are_told_the_same);

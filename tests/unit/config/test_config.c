@@ -289,6 +289,75 @@ static void the_reference_names_every_key(void)
 	CHECK_HAS(lp_buf_text(&text), "required");
 }
 
+/* A source with one ignore rule, whose members these are. */
+static enum lp_code load_rule(const char *members)
+{
+	char text[8192];
+
+	snprintf(text, sizeof(text), GOOD "  ignore:\n  - {%s}\n", members);
+	return load(text);
+}
+
+static void fields_that_others_may_own_are_read(void)
+{
+	const struct ignore_rule *rule = config.sources[0].ignore;
+
+	CHECK_OK(load_rule("kind: Deployment, name: till-*, pointers: [/spec/replicas, /a~1b]"));
+	CHECK(config.sources[0].ignore_count == 1);
+	CHECK_STR(rule->kind, "Deployment");
+	CHECK_STR(rule->group, "*");
+	CHECK_STR(rule->ns, "*");
+	CHECK_STR(rule->name, "till-*");
+	CHECK_STR(rule->pointers, "/spec/replicas\n/a~1b\n");
+	CHECK_OK(load(GOOD));
+	CHECK(config.sources[0].ignore_count == 0);
+}
+
+static void a_bad_pointer_is_told_with_its_line(void)
+{
+	CHECK_CODE(load_rule("kind: X, pointers: [spec/replicas]"), LP_CONFIG, "");
+	CHECK_HAS(lp_buf_text(&problems), ":6: sources[0].ignore[0].pointers: \"spec/replicas\"");
+	CHECK_CODE(load_rule("kind: X, pointers: [/metadata/name]"), LP_CONFIG, "");
+	CHECK_CODE(load_rule("kind: X, pointers: []"), LP_CONFIG, "");
+	CHECK_CODE(load_rule("kind: X, pointers: [1]"), LP_CONFIG, "");
+	CHECK_CODE(load_rule("kind: X"), LP_CONFIG, "");
+	CHECK_HAS(lp_buf_text(&problems), "ignore[0].pointers: is missing");
+	CHECK_CODE(load_rule("pointers: [/a]"), LP_CONFIG, "");
+	CHECK_CODE(load(GOOD "  ignore: yes\n"), LP_CONFIG, "");
+}
+
+static void ignore_rules_have_limits(void)
+{
+	char text[LP_IGNORE_RULES * (LP_IGNORE_RULE_BYTES + 64)], pointer[LP_IGNORE_RULE_BYTES];
+	size_t n = LP_IGNORE_RULE_BYTES - 2;
+
+	memset(pointer, '/', sizeof(pointer));
+	snprintf(text, sizeof(text), "kind: X, pointers: [\"%.*s\"]", (int)n, pointer);
+	CHECK_OK(load_rule(text));
+	snprintf(text, sizeof(text), "kind: X, pointers: [\"%.*s\"]", (int)n + 1, pointer);
+	CHECK_CODE(load_rule(text), LP_CONFIG, "");
+	CHECK_HAS(lp_buf_text(&problems), "more than 511 bytes of pointers");
+
+	size_t used = (size_t)snprintf(text, sizeof(text), GOOD "  ignore:\n");
+	for (size_t left = LP_IGNORE_CONFIG_BYTES; left; left -= left < 480 ? left : 480)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "  - {kind: X, pointers: [\"%.*s\"]}\n",
+					 left < 480 ? (int)left - 1 : 479, pointer);
+	CHECK_OK(load(text));
+	snprintf(text + used, sizeof(text) - used, "  - {kind: X, pointers: [/]}\n");
+	CHECK_CODE(load(text), LP_CONFIG, "");
+	CHECK_HAS(lp_buf_text(&problems), "more than 1920 bytes of pointers in all rules");
+
+	used = (size_t)snprintf(text, sizeof(text), GOOD "  ignore:\n");
+	for (size_t i = 0; i < LP_IGNORE_RULES; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "  - {kind: X, pointers: [/a]}\n");
+	CHECK_OK(load(text));
+	snprintf(text + used, sizeof(text) - used, "  - {kind: X, pointers: [/a]}\n");
+	CHECK_CODE(load(text), LP_CONFIG, "");
+	CHECK_HAS(lp_buf_text(&problems), "more than 16 rules");
+}
+
 int main(void)
 {
 	close(mkstemp(path));
@@ -311,6 +380,9 @@ int main(void)
 	TEST(a_file_over_the_limit_is_refused);
 	TEST(the_example_loads_and_names_every_key);
 	TEST(the_reference_names_every_key);
+	TEST(fields_that_others_may_own_are_read);
+	TEST(a_bad_pointer_is_told_with_its_line);
+	TEST(ignore_rules_have_limits);
 	lp_buf_free(&problems);
 	unlink(path);
 	return check_report();

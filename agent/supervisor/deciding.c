@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/supervisor/deciding.h"
+
+#include "agent/annotations.h"
+#include "agent/cluster/limits.h"
+#include "agent/cluster/skim.h"
+#include "agent/pointers.h"
+
+#include <string.h>
+
+void lp_decision_free(struct decision *decision)
+{
+	lp_buf_free(&decision->handed);
+}
+
+/* Unescaped, because an annotation may have lines. */
+struct words {
+	struct slice body;
+	char text[LP_IGNORE_TEXT_BYTES + 1];
+};
+
+static struct slice read_body(const void *ctx, const char *key, bool label)
+{
+	const struct words *words = ctx;
+
+	return lp_skim_raw(
+		lp_skim_at(words->body, "metadata", label ? "labels" : "annotations", key, NULL));
+}
+
+static enum lp_code add_pointers(struct slice text, struct buf *to, struct err *err)
+{
+	struct slice pointer;
+	size_t at = 0;
+
+	while (lp_pointer_next(text, &at, &pointer)) {
+		LP_TRY(lp_buf_append(to, pointer.data, pointer.len, err));
+		LP_TRY(lp_buf_byte(to, '\n', err));
+	}
+	return LP_OK;
+}
+
+static enum lp_code add_own(struct words *words, struct buf *to, struct err *err)
+{
+	struct slice v =
+		lp_skim_at(words->body, "metadata", "annotations", LP_IGNORE_ANNOTATION, NULL);
+
+	if (!v.len || !lp_skim_str(v, words->text, sizeof(words->text)))
+		return LP_OK;
+	return add_pointers((struct slice){(const uint8_t *)words->text, strlen(words->text)}, to,
+			    err);
+}
+
+static bool rule_fits(const struct ignore_rule *rule, const struct object_key *key)
+{
+	return strcmp(rule->kind, key->kind) == 0 && lp_pattern_fits(rule->group, key->group) &&
+	       lp_pattern_fits(rule->ns, key->ns) && lp_pattern_fits(rule->name, key->name);
+}
+
+static enum lp_code add_rules(const struct source_config *config, const struct object_key *key,
+			      struct buf *to, struct err *err)
+{
+	for (size_t i = 0; i < config->ignore_count; i++)
+		if (rule_fits(&config->ignore[i], key))
+			LP_TRY(lp_buf_str(to, config->ignore[i].pointers, err));
+	return LP_OK;
+}
+
+enum lp_code lp_decide(const struct source_config *config, const struct object_key *key,
+		       struct slice body, struct decision *ret, struct err *err)
+{
+	struct words words = {.body = body};
+	const struct annotation_reader reader = {&words, read_body};
+	const unsigned where = ASKED_IN_REVISION;
+
+	*ret = (struct decision){.handed = LP_BUF(LP_IGNORE_BYTES)};
+	ret->leave = lp_annotations_ask(ASKS_LEAVE, where, &reader);
+	ret->make_only = lp_annotations_ask(ASKS_ONCE, where, &reader);
+	if (lp_annotations_ask(ASKS_REPORT, where, &reader))
+		ret->drift = DRIFT_MODE_REPORT;
+	else if (lp_annotations_ask(ASKS_HEAL, where, &reader))
+		ret->drift = DRIFT_MODE_HEAL;
+	if (lp_annotations_ask(ASKS_IGNORE, where, &reader))
+		LP_TRY(add_own(&words, &ret->handed, err));
+	return add_rules(config, key, &ret->handed, err);
+}
+
+enum drift_mode lp_drift_mode(const struct config *config, const struct source_config *source,
+			      const struct decision *decision)
+{
+	if (decision && decision->drift != DRIFT_MODE_INHERIT)
+		return decision->drift;
+	return source->drift != DRIFT_MODE_INHERIT ? source->drift : config->drift;
+}

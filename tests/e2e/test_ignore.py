@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What others may own: fields and objects that a revision or the configuration leaves to them."""
+
+import json
+
+import pytest
+
+from support.sitefiles import small_site
+from support.told import source, wait_applied, wait_idle, wait_refused
+from support.waiting import always, wait_until
+
+FLUX = "kustomize.toolkit.fluxcd.io/"
+
+
+def config_map(site, name, data, annotations=None):
+    return {f"{name}.yaml": json.dumps({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": site.namespace,
+                     "annotations": annotations or {}},
+        "data": data})}
+
+
+def publish(site, *files):
+    parts = small_site(site.prefix)
+    for part in files:
+        parts.update(part)
+    return site.repo.publish(parts)
+
+
+def watched(site, commit):
+    wait_applied(site, commit)
+    site.limpet.wait_status(lambda s: source(s)["drift"]["watching"], "all kinds to be watched")
+    wait_idle(site)
+
+
+def data(site, name):
+    found = site.get("ConfigMap", name)
+    return found and found.get("data")
+
+
+def edit(site, name, **values):
+    site.cluster.kubectl("patch", "configmap", name, "-n", site.namespace, "--type=merge", "-p",
+                         json.dumps({"data": values}), "--field-manager=operator")
+
+
+def events(site, kind):
+    return [event for event in site.limpet.json("events")["events"] if event["kind"] == kind]
+
+
+@pytest.mark.parametrize("by", ["annotation", "configuration"])
+def test_an_ignored_field_is_handed_over_and_the_rest_is_healed(site, by):
+    site.limpet.start()
+    watched(site, publish(site, config_map(site, "till", {"mode": "a", "theirs": "1"})))
+    if by == "annotation":
+        files = config_map(site, "till", {"mode": "a", "theirs": "2"},
+                           {"limpet.dev/ignore": "/data/theirs, /data/none"})
+        watched(site, publish(site, files))
+    else:
+        site.limpet.stop()
+        site.limpet.config["sources"][0]["ignore"] = [
+            {"kind": "ConfigMap", "name": "ti*l", "pointers": ["/data/theirs"]}]
+        site.limpet.write_config()
+        site.limpet.start()
+        watched(site, publish(site, config_map(site, "till", {"mode": "a", "theirs": "2"})))
+
+    assert data(site, "till") == {"mode": "a", "theirs": "1"}  # as it was, not dropped
+    edit(site, "till", theirs="7", mode="b")
+    wait_until(lambda: data(site, "till") == {"mode": "a", "theirs": "7"}, "the heal of the rest")
+    site.limpet.ok("sync")
+    assert data(site, "till") == {"mode": "a", "theirs": "7"}
+    site.cluster.api.delete("ConfigMap", "till", site.namespace)
+    wait_until(lambda: data(site, "till") == {"mode": "a", "theirs": "2"}, "it to be made whole")
+
+
+@pytest.mark.parametrize("key,value", [("limpet.dev/ignore", "all"), (FLUX + "ssa", "Ignore"),
+                                       (FLUX + "reconcile", "Disabled")])
+def test_an_object_that_is_ignored_is_neither_applied_nor_pruned(site, key, value):
+    site.limpet.start()
+    watched(site, publish(site, config_map(site, "till", {"version": "1"})))
+    watched(site, publish(site, config_map(site, "till", {"version": "2"}, {key: value}),
+                          config_map(site, "never", {"version": "2"}, {key: value})))
+
+    assert data(site, "till") == {"version": "1"} and data(site, "never") is None
+    edit(site, "till", version="3")
+    site.limpet.ok("sync")
+    always(lambda: data(site, "till") == {"version": "3"}, "no heal", 1)
+    assert not events(site, "healed")
+
+    watched(site, publish(site, config_map(site, "till", {"version": "4"})))
+    assert data(site, "till") == {"version": "4"}
+
+
+@pytest.mark.parametrize("key,value", [("limpet.dev/ignore", "existing"),
+                                       (FLUX + "ssa", "ifnotpresent")])
+def test_an_object_of_which_only_the_start_is_ours(site, key, value):
+    """It is made when it is missing; what is there, whoever made it, stays as it is."""
+    site.limpet.start()
+    watched(site, publish(site))
+    site.cluster.kubectl("create", "configmap", "theirs", "-n", site.namespace,
+                         "--from-literal=version=theirs")
+    watched(site, publish(site, config_map(site, "ours", {"version": "1"}, {key: value}),
+                          config_map(site, "theirs", {"version": "1"}, {key: value})))
+    assert data(site, "ours") == {"version": "1"}
+    assert data(site, "theirs") == {"version": "theirs"}
+
+    edit(site, "ours", version="2")
+    site.limpet.ok("sync")
+    always(lambda: data(site, "ours") == {"version": "2"}, "no heal", 1)
+    site.cluster.api.delete("ConfigMap", "ours", site.namespace)
+    wait_until(lambda: data(site, "ours") == {"version": "1"}, "it to be made again")
+    site.repo.remove("ours.yaml")
+    site.repo.remove("theirs.yaml")
+    watched(site, publish(site))
+    assert data(site, "ours") is None and data(site, "theirs") == {"version": "theirs"}
+
+
+def test_an_object_can_decide_about_its_own_drift(site):
+    site.limpet.config["drift"] = "report"
+    site.limpet.write_config()
+    site.limpet.start()
+    watched(site, publish(site, config_map(site, "healed", {"v": "1"}, {"limpet.dev/drift": "heal"}),
+                          config_map(site, "told", {"v": "1"}, {"limpet.dev/drift": "report"})))
+
+    edit(site, "told", v="2")
+    edit(site, "healed", v="2")
+
+    wait_until(lambda: data(site, "healed") == {"v": "1"}, "the heal")
+    wait_until(lambda: events(site, "reported"), "the report")
+    site.limpet.ok("sync")
+    assert data(site, "told") == {"v": "2"}
+    watched(site, publish(site, config_map(site, "told", {"v": "3"}, {"limpet.dev/drift": "report"})))
+    assert data(site, "told") == {"v": "3"}  # new content is no drift
+
+
+def test_a_person_can_debug_by_the_word_of_flux_too(site):
+    site.limpet.start()
+    watched(site, publish(site, config_map(site, "till", {"v": "1"})))
+    site.cluster.kubectl("annotate", "configmap", "till", "-n", site.namespace,
+                         FLUX + "reconcile=disabled")
+    wait_until(lambda: events(site, "reported"), "the annotation to be seen")
+    edit(site, "till", v="2")
+    site.limpet.ok("sync")
+    always(lambda: data(site, "till") == {"v": "2"}, "no heal", 1)
+
+
+def test_a_bad_pointer_is_refused_with_file_and_line(site):
+    good = publish(site)
+    site.limpet.start()
+    watched(site, good)
+    for text in ("spec/replicas", "/a~x", "/metadata/name", "some", "/" + "a" * 2048):
+        bad = publish(site, config_map(site, "till", {"v": "1"}, {"limpet.dev/ignore": text}))
+        told = wait_refused(site, bad)
+        assert "till.yaml:1" in json.dumps(told) and "limpet.dev/ignore" in json.dumps(told)
+    # LP_IGNORE_TEXT_BYTES is 2048
+    watched(site, publish(site, config_map(site, "till", {"v": "1"},
+                                           {"limpet.dev/ignore": "/" + "a" * 2047})))

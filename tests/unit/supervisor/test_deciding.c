@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/cluster/limits.h"
+#include "agent/supervisor/deciding.h"
+#include "tests/unit/check.h"
+
+static const struct object_key key = {"apps", "v1", "Deployment", "shop", "till-1"};
+static struct source_config config;
+static struct decision decision;
+
+/* Decides about an object with these metadata members. */
+static enum lp_code decide(const char *metadata)
+{
+	LP_AUTO(lp_buf_free) struct buf body = LP_BUF(LP_OBJECT_BYTES);
+
+	lp_decision_free(&decision);
+	LP_TRY(lp_buf_printf(&body, &err, "{\"metadata\":{\"name\":\"till-1\"%s}}", metadata));
+	return lp_decide(&config, &key, LP_SLICE_OF(&body), &decision, &err);
+}
+
+#define ANNOTATED(key, text) ",\"annotations\":{\"" key "\":\"" text "\"}"
+#define FLUX                 "kustomize.toolkit.fluxcd.io/"
+
+static void an_object_that_says_nothing_is_ours_as_a_whole(void)
+{
+	CHECK_OK(decide(""));
+	CHECK(!decision.leave && !decision.make_only && decision.drift == DRIFT_MODE_INHERIT);
+	CHECK(decision.handed.len == 0);
+}
+
+static void its_annotations_decide(void)
+{
+	CHECK_OK(decide(ANNOTATED("limpet.dev/ignore", "all")));
+	CHECK(decision.leave);
+	CHECK_OK(decide(ANNOTATED(FLUX "ssa", "ignore")));
+	CHECK(decision.leave);
+	CHECK_OK(decide(",\"labels\":{\"" FLUX "reconcile\":\"disabled\"}"));
+	CHECK(decision.leave);
+	CHECK_OK(decide(ANNOTATED(FLUX "ssa", "IfNotPresent")));
+	CHECK(decision.make_only && !decision.leave);
+	CHECK_OK(decide(ANNOTATED(FLUX "ssa", "Override")));
+	CHECK(!decision.make_only && !decision.leave);
+	CHECK_OK(decide(ANNOTATED("limpet.dev/ignore", "/spec/replicas,/data/a\\n /b ")));
+	CHECK_STR(lp_buf_text(&decision.handed), "/spec/replicas\n/data/a\n/b\n");
+}
+
+static void rules_of_the_source_fit_by_kind_and_patterns(void)
+{
+	config = (struct source_config){
+		.ignore = {{"Deployment", "*", "*", "till-*", "/spec/replicas\n"},
+			   {"Deployment", "", "*", "*", "/core\n"},
+			   {"Deployment", "apps", "other", "*", "/ns\n"},
+			   {"StatefulSet", "*", "*", "*", "/kind\n"},
+			   {"Deployment", "app*", "shop", "*", "/a\n"}},
+		.ignore_count = 5};
+	CHECK_OK(decide(ANNOTATED("limpet.dev/ignore", "/own")));
+	CHECK_STR(lp_buf_text(&decision.handed), "/own\n/spec/replicas\n/a\n");
+	config = (struct source_config){0};
+}
+
+static void all_that_can_be_written_fits_a_step(void)
+{
+	char text[LP_IGNORE_TEXT_BYTES + 64];
+
+	config = (struct source_config){.ignore_count = 4};
+	for (size_t i = 0; i < 4; i++) {
+		struct ignore_rule *rule = &config.ignore[i];
+		*rule = (struct ignore_rule){"Deployment", "*", "*", "*", ""};
+		memset(rule->pointers, '/', LP_IGNORE_CONFIG_BYTES / 4 - 1);
+		rule->pointers[LP_IGNORE_CONFIG_BYTES / 4 - 1] = '\n';
+	}
+	snprintf(text, sizeof(text), ",\"annotations\":{\"limpet.dev/ignore\":\"%0*d\"}",
+		 (int)LP_IGNORE_TEXT_BYTES, 0);
+	for (char *at = strchr(text, '0'); *at == '0'; at++)
+		*at = '/';
+	CHECK_OK(decide(text));
+	CHECK(decision.handed.len == LP_IGNORE_TEXT_BYTES + 1 + LP_IGNORE_CONFIG_BYTES);
+	CHECK(decision.handed.len + sizeof("/spec/replicas") <= LP_IGNORE_BYTES);
+	config = (struct source_config){0};
+}
+
+static void the_object_decides_about_drift_before_the_source(void)
+{
+	const struct config global = {.drift = DRIFT_MODE_REPORT};
+
+	CHECK_OK(decide(""));
+	CHECK(lp_drift_mode(&global, &config, &decision) == DRIFT_MODE_REPORT);
+	config.drift = DRIFT_MODE_HEAL;
+	CHECK(lp_drift_mode(&global, &config, &decision) == DRIFT_MODE_HEAL);
+	CHECK(lp_drift_mode(&global, &config, NULL) == DRIFT_MODE_HEAL);
+	CHECK_OK(decide(ANNOTATED("limpet.dev/drift", "Report")));
+	CHECK(lp_drift_mode(&global, &config, &decision) == DRIFT_MODE_REPORT);
+	config.drift = DRIFT_MODE_REPORT;
+	CHECK_OK(decide(ANNOTATED("limpet.dev/drift", "heal")));
+	CHECK(lp_drift_mode(&global, &config, &decision) == DRIFT_MODE_HEAL);
+}
+
+int main(void)
+{
+	TEST(an_object_that_says_nothing_is_ours_as_a_whole);
+	TEST(its_annotations_decide);
+	TEST(rules_of_the_source_fit_by_kind_and_patterns);
+	TEST(all_that_can_be_written_fits_a_step);
+	TEST(the_object_decides_about_drift_before_the_source);
+	lp_decision_free(&decision);
+	return check_report();
+}
