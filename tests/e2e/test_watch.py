@@ -227,6 +227,19 @@ def test_a_connection_that_is_silently_dead_is_noticed(wired, wire):
     assert not role.seen(mark, sighting="there", name="till")
 
 
+def test_a_renewed_serving_certificate_is_nothing_to_a_watch(wired, wire):
+    role = wired.role()
+    label_of(role, wired)
+    role.watch("ConfigMap")
+    role.wait_seen(sighting="end")
+    wired.plane.renew_serving_certificate()
+    assert not role.seen(sighting="lost"), "what is connected stays so"
+    wire.cut()
+    role.wait_seen(sighting="end", count=2)
+    wired.plane.api.delete("ConfigMap", "till", wired.source)
+    role.wait_seen(sighting="gone", name="till")
+
+
 @pytest.mark.parametrize("hard", [False, True], ids=["tidily", "killed"])
 def test_a_restart_of_the_server_is_listed_again(ground, hard):
     role = ground.role()

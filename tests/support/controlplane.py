@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sqlite3
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -303,10 +304,20 @@ class ControlPlane(Cluster):
     def _make_credentials(self):
         pki = self.folder / "pki"
         self._authority = Authority(pki, "cluster-ca")
-        self._authority.issue("apiserver", "kube-apiserver", hosts=[
-            "IP:127.0.0.1", "IP:10.43.0.1", "DNS:localhost", "DNS:kubernetes.default.svc"])
+        self._issue_serving_certificate()
         public_key(make_key(pki / "serviceaccount.key"), pki / "serviceaccount.pub")
         self.make_user("admin", ["system:masters"], path=self.kubeconfig)
+
+    def _issue_serving_certificate(self):
+        return self._authority.issue("apiserver", "kube-apiserver", hosts=[
+            "IP:127.0.0.1", "IP:10.43.0.1", "DNS:localhost", "DNS:kubernetes.default.svc"])
+
+    def renew_serving_certificate(self):
+        """Gives the API server another certificate of the same authority, and waits until it
+        shows that to whoever connects."""
+        new = self._issue_serving_certificate().cert.read_text()
+        wait_until(lambda: ssl.get_server_certificate(("127.0.0.1", self.port)).split() ==
+                   new.split(), "the new certificate", 90)
 
     def make_user(self, name, groups=(), *, path=None, embed=True):
         """A kubeconfig with a client certificate of the user's own; returns its path.
