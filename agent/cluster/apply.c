@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STEP_APPLY: server-side apply of one object, by force, under our own field manager. */
 #include "agent/cluster/job.h"
+#include "agent/cluster/skim.h"
 #include "platform/clock.h"
 
 #include <string.h>
@@ -10,7 +11,8 @@
 
 /* Strict: a duplicate or unknown field is an error with its path, not a warning that nobody reads.
  */
-#define QUERY "?fieldManager=" LP_FIELD_MANAGER "&force=true&fieldValidation=Strict"
+#define POLITE "?fieldManager=" LP_FIELD_MANAGER "&fieldValidation=Strict"
+#define QUERY  POLITE "&force=true"
 
 static void unknown_kind(struct job *job)
 {
@@ -114,6 +116,13 @@ static bool is_duplicate(const struct job *job, const struct status *status)
 	       strstr(status->message, "Duplicate value");
 }
 
+/* Something of it is another's: replicas of an autoscaler, or what is ours to take back. */
+static void ask_whose(struct job *job)
+{
+	job->polite = false;
+	lp_careful_begin(job);
+}
+
 void lp_apply_refused(struct job *job)
 {
 	struct status status;
@@ -124,6 +133,8 @@ void lp_apply_refused(struct job *job)
 	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &status);
 	if (status.code == 404)
 		not_found(job, &status);
+	else if (status.code == 409 && job->polite)
+		ask_whose(job);
 	else if (status.code == 409 && job->conflicts++ == 0)
 		lp_job_again(job); /* somebody wrote at the same moment */
 	else if (is_of_old_version(&status) && !job->look.renew && !dry)
@@ -190,7 +201,9 @@ bool lp_apply_url(struct job *job, const char *query)
 
 void lp_apply_send(struct job *job, bool dry)
 {
-	if (!lp_apply_url(job, dry ? QUERY "&dryRun=All" : QUERY))
+	const char *query = dry ? QUERY "&dryRun=All" : job->polite ? POLITE : QUERY;
+
+	if (!lp_apply_url(job, query))
 		return;
 	job->sent_s = lp_wall_s();
 	memcpy(job->newest, job->cluster->newest, sizeof(job->newest));
@@ -247,6 +260,8 @@ void lp_apply_begin(struct job *job)
 	job->once = lp_once_is(&job->step);
 	job->look.on = job->step.how != APPLY_PLAIN || handed.len || job->step.make_only;
 	job->look.take = job->step.how == APPLY_LOOK;
+	/* an apply by force takes replicas from an autoscaler without a word */
+	job->polite = !job->look.on && lp_skim_at(job->step.body, "spec", "replicas", NULL).len;
 	lp_applyset_source_id(job->step.source, job->cluster->setup.ns, id);
 	job->body = LP_BUF(LP_OBJECT_BYTES + 256);
 	job->look.handed = LP_BUF(LP_IGNORE_BYTES);

@@ -14,6 +14,7 @@
 
 #define ROUNDS      2  /* of what there is to take over or back behind an apply */
 #define CONFLICT_MS 40 /* longest wait after the first conflict; doubled each time */
+#define REPLICAS    "/spec/replicas\n"
 #define PATCH_QUERY "?fieldManager=" LP_FIELD_MANAGER
 
 static void look(struct job *job);
@@ -225,6 +226,24 @@ static bool is_kept(const struct job *job, const struct metadata *now)
 	       !lp_annotation_is(LP_DRIFT_ANNOTATION, lp_skim_raw(says), ASKS_REPORT);
 }
 
+/*
+ * A controller sets its replicas by /scale: an autoscaler of the cluster, which the revision may
+ * not know. That is told by managedFields alone, and costs no request. False: the job is over.
+ */
+static bool leave_replicas(struct job *job, const struct metadata *now)
+{
+	struct buf *handed = &job->look.handed;
+	struct err err;
+
+	if (!(now->marks & SIGHT_SCALED) ||
+	    (handed->len && memmem(handed->data, handed->len, REPLICAS, sizeof(REPLICAS) - 1)))
+		return true;
+	if (lp_buf_str(handed, REPLICAS, &err) == LP_OK)
+		return true;
+	lp_job_error(job, &err);
+	return false;
+}
+
 static void seen(struct job *job)
 {
 	struct look *l = &job->look;
@@ -247,6 +266,8 @@ static void seen(struct job *job)
 		refused_after_all(job);
 		return;
 	}
+	if (!leave_replicas(job, &now))
+		return;
 	if (l->before.len || l->made) {
 		rewrite(job, LP_SLICE_OF(&job->answer));
 		return;

@@ -97,6 +97,7 @@ struct job {
 	int64_t wake_ms;  /* CLOCK_BOOTTIME; when then is called without an answer; 0: not */
 	bool busy;
 	bool reloaded; /* the kubeconfig was read again for this step */
+	bool polite;   /* apply: without force, until somebody else's fields are known */
 	bool once;     /* apply: look first whether it is there at all, see once.c */
 	bool looked;   /* wait: the CRD itself was looked at; parent, config: the namespace was made
 			*/

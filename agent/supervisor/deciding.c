@@ -65,8 +65,9 @@ static enum lp_code add_rules(const struct source_config *config, const struct o
 	return LP_OK;
 }
 
-enum lp_code lp_decide(const struct source_config *config, const struct object_key *key,
-		       struct slice body, struct decision *ret, struct err *err)
+enum lp_code lp_decide(const struct source_config *config, const struct scaled *scaled,
+		       const struct object_key *key, struct slice body, struct decision *ret,
+		       struct err *err)
 {
 	struct words words = {.body = body};
 	const struct annotation_reader reader = {&words, read_body};
@@ -81,6 +82,8 @@ enum lp_code lp_decide(const struct source_config *config, const struct object_k
 		ret->drift = DRIFT_MODE_HEAL;
 	if (lp_annotations_ask(ASKS_IGNORE, where, &reader))
 		LP_TRY(add_own(&words, &ret->handed, err));
+	if (lp_scaled_has(scaled, key))
+		LP_TRY(lp_buf_str(&ret->handed, LP_REPLICAS_POINTER, err));
 	return add_rules(config, key, &ret->handed, err);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "agent/config.h"
 #include "agent/render/object.h"
+#include "agent/supervisor/scaled.h"
 
 struct decision {
 	bool leave;            /* it is neither applied nor looked at */
@@ -16,9 +17,11 @@ struct decision {
 };
 void lp_decision_free(struct decision *decision); /* {0} is fine; for LP_AUTO */
 
-/* Decides by the body that would be sent. LP_LIMIT: more pointers than a step takes. */
-LP_CHECKED enum lp_code lp_decide(const struct source_config *config, const struct object_key *key,
-				  struct slice body, struct decision *ret, struct err *err);
+/* Decides by the body that would be sent; scaled is of the revision. LP_LIMIT: more pointers than a
+ * step takes. */
+LP_CHECKED enum lp_code lp_decide(const struct source_config *config, const struct scaled *scaled,
+				  const struct object_key *key, struct slice body,
+				  struct decision *ret, struct err *err);
 
 /* What is done about drift: the object's word before the source's before the configuration's. */
 enum drift_mode lp_drift_mode(const struct config *config, const struct source_config *source,

@@ -298,7 +298,12 @@ static enum lp_code send_step(struct source_run *run, struct step *step,
 	}
 	if (step->kind == STEP_APPLY) {
 		LP_TRY(lp_ledger_body(&run->applying->ledger, object, &body, err));
-		LP_TRY(lp_decide(run->config, &object->key, LP_SLICE_OF(&body), &decision, err));
+		LP_TRY(lp_scaled_read(run->super->db, run->config->name, run->config->ns,
+				      run->applying->ledger.revision.id, &run->scaled, err));
+		LP_TRY(lp_decide(run->config, &run->scaled, &object->key, LP_SLICE_OF(&body),
+				 &decision, err));
+		if (lp_scaled_drops(object, LP_SLICE_OF(&body)))
+			LP_TRY(lp_buf_str(&decision.handed, LP_REPLICAS_POINTER, err));
 		if (is_left(run, object, &decision)) {
 			if (decision.leave)
 				lp_watching_pruned(run,

@@ -12,6 +12,7 @@
 #include "agent/supervisor/leading.h"
 #include "agent/supervisor/link.h"
 #include "agent/supervisor/render_wire.h"
+#include "agent/supervisor/scaled.h"
 #include "agent/supervisor/supervisor.h"
 #include "platform/systemd.h"
 #include "store/clock.h"
@@ -74,6 +75,7 @@ struct source_run {
 
 	struct leading leading;    /* leading.c's own */
 	struct applying *applying; /* applying.c's own; NULL unless it works */
+	struct scaled scaled;      /* of the desired revision */
 	struct watching *watching; /* watching.c's own; NULL in one that does not watch */
 	bool deep;                 /* the next apply passes over nothing */
 	int64_t apply_delay_ms;    /* the last backoff of applying; 0 none */

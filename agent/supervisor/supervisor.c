@@ -485,6 +485,7 @@ static void close_all(struct supervisor *super)
 	lp_judging_end(&super->run);
 	lp_applying_end(&super->run);
 	lp_watching_close(&super->run);
+	lp_scaled_free(&super->run.scaled);
 	lp_control_close(super);
 	lp_telling_close(super);
 	lp_buf_free(&super->run.problems);

@@ -161,6 +161,8 @@ static enum lp_code read_desired(struct source_run *run, const struct object_key
 	LP_TRY(lp_state_get(run->super->db, run->config->name, &state, err));
 	ledger.revision.id = state.desired;
 	LP_TRY(lp_ledger_object(&ledger, &wanted, object, err));
+	LP_TRY(lp_scaled_read(run->super->db, run->config->name, run->config->ns, state.desired,
+			      &run->scaled, err));
 	return lp_ledger_body(&ledger, &wanted, body, err);
 }
 
@@ -173,7 +175,8 @@ static enum lp_code send_look(struct source_run *run, struct look *look, bool su
 	struct step step = {.kind = STEP_APPLY};
 
 	LP_TRY(read_desired(run, &look->key, &object, &body, err));
-	LP_TRY(lp_decide(run->config, &look->key, LP_SLICE_OF(&body), &decision, err));
+	LP_TRY(lp_decide(run->config, &run->scaled, &look->key, LP_SLICE_OF(&body), &decision,
+			 err));
 	if (decision.leave)
 		return LP_NOT_FOUND;
 	look->dry = is_dry(run, suspended, &decision);

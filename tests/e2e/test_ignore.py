@@ -2,6 +2,8 @@
 """What others may own: fields and objects that a revision or the configuration leaves to them."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -154,3 +156,87 @@ def test_a_bad_pointer_is_refused_with_file_and_line(site):
     # LP_IGNORE_TEXT_BYTES is 2048
     watched(site, publish(site, config_map(site, "till", {"v": "1"},
                                            {"limpet.dev/ignore": "/" + "a" * 2047})))
+
+
+# --- autoscalers ---
+
+def deployment(site, replicas, image="till:1"):
+    spec = {"selector": {"matchLabels": {"app": "web"}},
+            "template": {"metadata": {"labels": {"app": "web"}},
+                         "spec": {"containers": [{"name": "web", "image": image}]}}}
+    if replicas is not None:
+        spec["replicas"] = replicas
+    return {"web.yaml": json.dumps({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": site.namespace}, "spec": spec})}
+
+
+def autoscaler(site, minimum=5):
+    return {"hpa.yaml": json.dumps({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web", "namespace": site.namespace},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+                 "minReplicas": minimum, "maxReplicas": 20,
+                 "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}}})}
+
+
+def scale(site, replicas):
+    """As the controller of autoscalers does it."""
+    site.cluster.kubectl("patch", "deployment", "web", "-n", site.namespace, "--subresource=scale",
+                         "--type=merge", "-p", json.dumps({"spec": {"replicas": replicas}}),
+                         "--field-manager=kube-controller-manager")
+
+
+def replicas(site):
+    return site.get("Deployment", "web")["spec"]["replicas"]
+
+
+class Watched:
+    """Every value that spec.replicas has, as `kubectl get -w` tells it."""
+
+    def __init__(self, site):
+        self.process = subprocess.Popen(
+            [site.cluster.programs / "kubectl", "get", "deployment", "web", "-n", site.namespace,
+             "-w", "-o", "jsonpath={.spec.replicas}{\" \"}"], text=True, stdout=subprocess.PIPE,
+            env={**os.environ, "KUBECONFIG": str(site.cluster.kubeconfig), "KUBERC": "off"})
+
+    def values(self):
+        self.process.terminate()
+        out, _ = self.process.communicate(timeout=10)
+        return [int(word) for word in out.split()]
+
+
+@pytest.mark.parametrize("where", ["revision, replicas removed", "revision, replicas left",
+                                   "cluster, replicas removed", "cluster, replicas left"])
+@pytest.mark.parametrize("minimum", [5, 7])
+def test_an_autoscaler_arrives_at_a_deployment_of_5_and_it_never_has_fewer(site, where, minimum):
+    site.limpet.start()
+    watched(site, publish(site, deployment(site, 5)))
+    watch = Watched(site)
+    left = 5 if "left" in where else None
+    if "revision" in where:
+        commit = publish(site, deployment(site, left), autoscaler(site, minimum))
+    else:
+        site.cluster.kubectl("apply", "-f", "-", input=autoscaler(site, minimum)["hpa.yaml"])
+        if minimum > 5:
+            scale(site, minimum)
+        commit = publish(site, deployment(site, left, "till:2"))
+    watched(site, commit)
+    assert replicas(site) == 5 if "revision" in where else replicas(site) == minimum
+
+    scale(site, 9)
+    wait_idle(site)
+    watched(site, publish(site, deployment(site, left, "till:3")))  # new content takes nothing back
+    always(lambda: replicas(site) == 9, "what the autoscaler says", 1)
+    scale(site, 8)
+    site.limpet.ok("sync")  # nor does a full pass
+    assert not events(site, "healed")  # nothing was wrong so far
+    site.cluster.kubectl("set", "image", "deployment/web", "web=other", "-n", site.namespace)
+    wait_until(lambda: site.get("Deployment", "web")["spec"]["template"]["spec"]["containers"][0]
+               ["image"] == "till:3", "the heal of the rest")
+    assert replicas(site) == 8
+    seen = watch.values()
+    assert seen and min(seen) >= 5
+    assert [n for i, n in enumerate(seen) if not i or n != seen[i - 1]] == (
+        [5, 7, 9, 8] if minimum > 5 and "cluster" in where else [5, 9, 8])
+    assert not events(site, "fight")

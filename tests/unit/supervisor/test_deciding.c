@@ -6,6 +6,7 @@
 static const struct object_key key = {"apps", "v1", "Deployment", "shop", "till-1"};
 static struct source_config config;
 static struct decision decision;
+static struct scaled scaled;
 
 /* Decides about an object with these metadata members. */
 static enum lp_code decide(const char *metadata)
@@ -14,7 +15,7 @@ static enum lp_code decide(const char *metadata)
 
 	lp_decision_free(&decision);
 	LP_TRY(lp_buf_printf(&body, &err, "{\"metadata\":{\"name\":\"till-1\"%s}}", metadata));
-	return lp_decide(&config, &key, LP_SLICE_OF(&body), &decision, &err);
+	return lp_decide(&config, &scaled, &key, LP_SLICE_OF(&body), &decision, &err);
 }
 
 #define ANNOTATED(key, text) ",\"annotations\":{\"" key "\":\"" text "\"}"
@@ -78,6 +79,35 @@ static void all_that_can_be_written_fits_a_step(void)
 	config = (struct source_config){0};
 }
 
+static void the_target_of_an_autoscaler_hands_its_replicas_over(void)
+{
+	struct object_key target = {"apps", "", "Deployment", "shop", "till-1"};
+
+	scaled = (struct scaled){.revision = 1, .list = &target, .count = 1};
+	CHECK_OK(decide(""));
+	CHECK_STR(lp_buf_text(&decision.handed), LP_REPLICAS_POINTER);
+	memcpy(target.ns, "other", sizeof("other"));
+	CHECK_OK(decide(""));
+	CHECK(decision.handed.len == 0);
+	scaled = (struct scaled){0};
+}
+
+static void replicas_that_a_manifest_no_longer_names_are_not_dropped(void)
+{
+	const struct slice with = {(const uint8_t *)"{\"spec\":{\"replicas\":5}}", 23};
+	const struct slice without = {(const uint8_t *)"{\"spec\":{}}", 11};
+	struct plan_object object = {.key = key, .known = {.version = "7"}};
+
+	CHECK(lp_scaled_drops(&object, without) && !lp_scaled_drops(&object, with));
+	object.once = true; /* as it was sent before */
+	CHECK(!lp_scaled_drops(&object, without));
+	object = (struct plan_object){.key = key}; /* not there yet */
+	CHECK(!lp_scaled_drops(&object, without));
+	object = (struct plan_object){.key = {"", "v1", "ConfigMap", "shop", "x"},
+				      .known = {.version = "7"}};
+	CHECK(!lp_scaled_drops(&object, without));
+}
+
 static void the_object_decides_about_drift_before_the_source(void)
 {
 	const struct config global = {.drift = DRIFT_MODE_REPORT};
@@ -100,6 +130,8 @@ int main(void)
 	TEST(its_annotations_decide);
 	TEST(rules_of_the_source_fit_by_kind_and_patterns);
 	TEST(all_that_can_be_written_fits_a_step);
+	TEST(the_target_of_an_autoscaler_hands_its_replicas_over);
+	TEST(replicas_that_a_manifest_no_longer_names_are_not_dropped);
 	TEST(the_object_decides_about_drift_before_the_source);
 	lp_decision_free(&decision);
 	return check_report();
