@@ -24,8 +24,8 @@ from support.site import Site  # noqa: E402
 
 def pytest_configure(config):
     """tmp_path lies in a folder with a short name, which goes whatever happens: the path
-    of a Unix socket is limited to 107 bytes."""
-    if config.option.basetemp is None:
+    of a Unix socket is limited to 107 bytes. So does each worker of pytest-xdist, for itself."""
+    if config.option.basetemp is None or hasattr(config, "workerinput"):
         config.option.basetemp = str(scratch_folder() / "t")
 
 
