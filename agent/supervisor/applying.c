@@ -3,6 +3,7 @@
 #include "agent/supervisor/applying.h"
 
 #include "agent/supervisor/schedule.h"
+#include "agent/supervisor/watching.h"
 #include "platform/clock.h"
 #include "store/revision.h"
 
@@ -22,13 +23,14 @@ void lp_applying_clean(struct source_run *run)
 		return;
 	if (a->part == PART_PLAN)
 		run->super->cluster.last_id = a->plan.last_id;
+	run->deep |= a->deep;
 	lp_ledger_close(&a->ledger);
 	lp_loop_timer_cancel(run->super->loop, &a->wake);
 	lp_kind_list_free(&a->kinds);
 	lp_walks_free(&a->walks);
 	free(a);
 	run->applying = NULL;
-	lp_link_deadline(&run->super->cluster.link, 0);
+	lp_link_deadline(&run->super->cluster.link, lp_watching_looks(run) ? LP_SILENCE_MS : 0);
 }
 
 void lp_applying_end(struct source_run *run)

@@ -44,6 +44,7 @@ struct applying {
 	struct walks walks;
 	struct plan plan;
 	struct timer wake;
+	bool deep;                 /* nothing is passed over; wished for again unless it ends */
 	unsigned found;            /* objects that RECOVER told of */
 	bool recover_again;        /* what it told so far was given up */
 	struct stored_key carried; /* the workload that CONFIG_LOOK is asked about */

@@ -131,7 +131,7 @@ static void finish(struct source_run *run)
 	run->incomplete = !r->complete;
 	run->rebuilt = false;
 	if (r->stopped.code == LP_OK)
-		run->deep = false;
+		run->applying->deep = false;
 	if (r->complete)
 		run->apply_delay_ms = 0;
 	else
@@ -392,6 +392,8 @@ void lp_planning_start(struct source_run *run)
 				  .config_digest = run->config->config_digest,
 				  .deep = run->deep,
 				  .drift = run->watching ? &run->watching->drift : NULL};
+	a->deep = run->deep;
+	run->deep = false; /* one that is wished for from now on is another */
 	struct plan_reader reader = lp_walks_reader(&a->walks);
 	lp_plan_begin(&a->plan, &policy, &reader);
 	a->plan.last_id = run->super->cluster.last_id;

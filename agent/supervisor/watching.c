@@ -397,6 +397,11 @@ bool lp_watching_event(struct source_run *run, const struct event *event)
 
 /* --- beside plans --- */
 
+bool lp_watching_looks(const struct source_run *run)
+{
+	return run->watching && run->watching->looking;
+}
+
 void lp_watching_applied(struct source_run *run, const struct event *event, bool looked)
 {
 	if (run->watching)

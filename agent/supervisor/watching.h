@@ -41,6 +41,9 @@ LP_CHECKED enum lp_code lp_watching_sighting(struct source_run *run,
 /* Whether event ends a look of ours, and if so, what it means. */
 bool lp_watching_event(struct source_run *run, const struct event *event);
 
+/* Whether looks are under way. */
+bool lp_watching_looks(const struct source_run *run);
+
 /* A plan applied or pruned an object. */
 void lp_watching_applied(struct source_run *run, const struct event *event, bool looked);
 void lp_watching_pruned(struct source_run *run, const struct object_key *key);
