@@ -403,17 +403,6 @@ static void put_watching(const struct source_run *run, bool suspended, struct js
 		       state.differs, state.differs == 1 ? " differs" : "s differ");
 }
 
-static enum lp_code put_drift(struct db *db, const struct source_config *config,
-			      const struct source_run *run, bool suspended, struct json *doc,
-			      struct jval *obj, struct health *health, struct err *err)
-{
-	struct jval *v = lp_json_put_obj(doc, obj, "drift");
-
-	if (run)
-		put_watching(run, suspended, doc, v, health);
-	return put_last_heal(db, config->name, run, doc, v, err);
-}
-
 static enum lp_code source_json(struct db *db, const struct source_config *config,
 				const struct source_run *run, struct json *doc,
 				struct health *health, struct jval **ret, struct err *err)
@@ -441,7 +430,10 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 	LP_TRY(lp_freshness_get(db, config, run ? &run->clock : NULL, &fresh, err));
 	put_conditions(&fresh, &state, run, doc, v, health);
 	LP_TRY(put_floor(db, config->name, doc, v, health, err));
-	LP_TRY(put_drift(db, config, run, state.suspended, doc, v, health, err));
+	struct jval *drift = lp_json_put_obj(doc, v, "drift");
+	if (run)
+		put_watching(run, state.suspended, doc, drift, health);
+	LP_TRY(put_last_heal(db, config->name, run, doc, drift, err));
 	LP_TRY(put_verdicts(db, config->name, doc, v, err));
 	LP_TRY(put_refusals(db, &state, config->name, doc, v, health, err));
 	if (run)
