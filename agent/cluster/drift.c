@@ -480,16 +480,19 @@ void lp_drift_reconsider(struct drift *drift)
 int64_t lp_drift_due_s(struct drift *drift, int64_t now_s)
 {
 	int64_t first_s = INT64_MAX;
+	unsigned due = 0;
 
 	for (size_t i = 0; drift->suspects && i < drift->room; i++) {
 		const struct drift_entry *entry = &drift->at[i];
 		if (!entry->used || entry->state != DRIFT_SUSPECT)
 			continue;
 		if (entry->due_s <= now_s)
-			drift->more = true;
+			due++;
 		else if (entry->due_s < first_s)
 			first_s = entry->due_s;
 	}
+	/* What is in the queue needs no walk. */
+	drift->more |= due > drift->queued;
 	return first_s;
 }
 

@@ -120,8 +120,8 @@ void lp_drift_looked(struct drift *drift, const struct object_key *key, enum dri
 /* What is known to differ is looked at again: a person or the configuration has decided anew. */
 void lp_drift_reconsider(struct drift *drift);
 
-/* When a suspect that waits is due, CLOCK_BOOTTIME in seconds; INT64_MAX: none waits. more is set
- * once it is. */
+/* When a suspect that waits is due, CLOCK_BOOTTIME in seconds; INT64_MAX: none waits. Sets more
+ * when some are due now that the queue does not hold. */
 int64_t lp_drift_due_s(struct drift *drift, int64_t now_s);
 
 /* "deleted", "changed": for people; never NULL. */

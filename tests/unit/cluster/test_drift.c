@@ -226,6 +226,14 @@ static void a_manager_that_edits_by_hand_is_looked_at_once(void)
 	CHECK(see_this(&edited) == DRIFT_NONE && is_clean("Deployment", 1));
 }
 
+static void one_suspect_needs_no_walk(void)
+{
+	start();
+	see(SIGHT_GONE, "Deployment", 1, 20, 3, 7);
+	CHECK(lp_drift_due_s(&drift, NOW_S) == INT64_MAX && !drift.more);
+	CHECK(take(NOW_S) && lp_drift_due_s(&drift, NOW_S) == INT64_MAX && !drift.more);
+}
+
 static void what_is_left_as_it_is_is_looked_at_again_when_it_moves(void)
 {
 	start();
@@ -355,6 +363,7 @@ int main(void)
 	TEST(versions_of_another_history_are_not_compared);
 	TEST(an_object_with_our_label_that_was_never_applied_is_a_stranger);
 	TEST(a_manager_that_edits_by_hand_is_looked_at_once);
+	TEST(one_suspect_needs_no_walk);
 	TEST(what_is_left_as_it_is_is_looked_at_again_when_it_moves);
 	TEST(a_look_that_failed_waits_and_comes_again);
 	TEST(a_fight_is_told_once_and_waits_longer_each_time);
