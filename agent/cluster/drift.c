@@ -21,6 +21,7 @@ struct drift_entry {
 	uint16_t kind, round;
 	uint8_t state, reason, heals;
 	bool used, overridable;
+	bool older; /* the list that is under way shows it as it was before our last write */
 };
 
 static void hash_key(const struct object_key *key, uint8_t ret[KEY_BYTES])
@@ -274,7 +275,8 @@ static void seen_there(struct drift *drift, const struct drift_kind *kind,
 	if (!entry)
 		return;
 	entry->round = kind->round;
-	if (version && version < entry->version) /* from before our own last write */
+	entry->older = version && version < entry->version;
+	if (entry->older) /* from before our own last write */
 		return;
 	entry->seen = version;
 	ret->reason = compare(entry, sighting);
@@ -295,18 +297,32 @@ static void seen_gone(struct drift *drift, const struct sighting *sighting,
 	ret->news = suspect(drift, entry, &sighting->key, DRIFT_DELETED);
 }
 
+/* What a list that is as new as `version` says of an object of its kind. */
+static enum drift_reason listed(const struct drift_entry *entry, const struct drift_kind *kind,
+				uint64_t version)
+{
+	if (entry->round != kind->round)
+		return DRIFT_DELETED;
+	/* the store was put back to before our write, and has gone on from there */
+	return entry->older && version >= entry->version ? DRIFT_MOVED : DRIFT_NONE;
+}
+
 /* The list is whole: what it did not name is not there. */
-static void seen_all(struct drift *drift, struct drift_kind *kind, struct drift_finding *ret)
+static void seen_all(struct drift *drift, struct drift_kind *kind, uint64_t version,
+		     struct drift_finding *ret)
 {
 	uint16_t index = (uint16_t)(kind - drift->kinds);
 
 	kind->in_sync = true;
 	for (size_t i = 0; i < drift->room; i++) {
 		struct drift_entry *entry = &drift->at[i];
-		if (!entry->used || entry->kind != index || entry->round == kind->round)
+		enum drift_reason reason = DRIFT_NONE;
+		if (entry->used && entry->kind == index)
+			reason = listed(entry, kind, version);
+		if (reason == DRIFT_NONE)
 			continue;
-		ret->reason = DRIFT_DELETED;
-		ret->news |= suspect(drift, entry, NULL, DRIFT_DELETED);
+		ret->reason = reason;
+		ret->news |= suspect(drift, entry, NULL, reason);
 	}
 }
 
@@ -336,7 +352,7 @@ enum lp_code lp_drift_seen(struct drift *drift, const struct sighting *sighting,
 		seen_gone(drift, sighting, ret);
 		break;
 	case SIGHT_END:
-		seen_all(drift, kind, ret);
+		seen_all(drift, kind, number(sighting->live.version), ret);
 		break;
 	case SIGHT_BACK:
 		forget_versions(drift);

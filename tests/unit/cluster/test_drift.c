@@ -185,6 +185,19 @@ static void what_was_applied_during_a_list_is_not_missed_by_it(void)
 	CHECK(see(SIGHT_END, "ConfigMap", 0, 29, 0, 0) == DRIFT_NONE && is_clean("ConfigMap", 5));
 }
 
+static void what_a_newer_list_shows_as_it_was_before_our_write_was_put_back(void)
+{
+	for (int newer = 0; newer < 2; newer++) {
+		start();
+		apply("ConfigMap", 1, 30, 0, 9);
+		see(SIGHT_BEGIN, "ConfigMap", 0, 0, 0, 0);
+		CHECK(see(SIGHT_THERE, "ConfigMap", 1, 11, 0, 8) == DRIFT_NONE);
+		see(SIGHT_END, "ConfigMap", 0, newer ? 30 : 29, 0, 0);
+		CHECK(finding.reason == (newer ? DRIFT_MOVED : DRIFT_NONE));
+		CHECK(is_clean("ConfigMap", 1) == !newer);
+	}
+}
+
 static void nothing_is_clean_while_changes_may_be_missed(void)
 {
 	start();
@@ -359,6 +372,7 @@ int main(void)
 	TEST(what_was_seen_after_an_answer_counts_though_told_before);
 	TEST(what_a_list_does_not_name_is_gone);
 	TEST(what_was_applied_during_a_list_is_not_missed_by_it);
+	TEST(what_a_newer_list_shows_as_it_was_before_our_write_was_put_back);
 	TEST(nothing_is_clean_while_changes_may_be_missed);
 	TEST(versions_of_another_history_are_not_compared);
 	TEST(an_object_with_our_label_that_was_never_applied_is_a_stranger);
