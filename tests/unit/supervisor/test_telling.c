@@ -28,6 +28,12 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 	return (int)result;
 }
 
+/* musl has it in one file with the next, and there can be only one of each. */
+int timerfd_create(int clock, int flags)
+{
+	return (int)syscall(SYS_timerfd_create, clock, flags);
+}
+
 /* The kernel's clock does not move. */
 int timerfd_settime(int fd, int flags, const struct itimerspec *at, struct itimerspec *old)
 {
