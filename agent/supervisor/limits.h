@@ -7,6 +7,9 @@
 #define LP_WALK_KINDS_MAX 2048                 /* different (kind, namespace) of one source */
 #define LP_FOUND_MAX      (4 * LP_OBJECTS_MAX) /* objects that a recovery is told of; some twice */
 
+/* drift: rows of events in LP_DRIFT_WINDOW_S; more are in the log alone */
+#define LP_DRIFT_TOLD 100u
+
 /* the control socket */
 #define LP_CONTROL_CLIENTS 8               /* at once; one more is hung up on */
 #define LP_CONTROL_REQUEST (4u * LP_KIB)   /* bytes of one request; past them the same */

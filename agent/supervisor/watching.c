@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define DEEP_APART_MS 600000 /* watches ask for a deep pass at most this often */
+#define REST_APART_S  60     /* what a storm left untold is told at most this often */
 
 static int64_t now_s(void)
 {
@@ -30,17 +31,23 @@ static void tell(struct source_run *run, enum happening_kind kind, const struct 
 				       .by = by,
 				       .message = message};
 
-	if (run->watching->drift.suspects <= LP_DRIFT_QUEUE) {
+	struct watching *w = run->watching;
+
+	if (now_s() - w->told_s >= LP_DRIFT_WINDOW_S) {
+		w->told_s = now_s();
+		w->told = 0;
+	}
+	if (w->told++ < LP_DRIFT_TOLD) {
 		lp_tell_happening(run, &what);
 		return;
 	}
 	/* A storm must neither wear the flash nor push out what happened before it. */
-	run->watching->untold++;
+	w->untold++;
 	lp_log(LOG_LEVEL_INFO, lp_happening_name(kind), "source", run->config->name, "object",
 	       what.object, "by", by, "message", message, NULL);
 }
 
-/* The storm is over. */
+/* The storm is over, or pauses. */
 static void tell_rest(struct source_run *run)
 {
 	struct watching *w = run->watching;
@@ -49,6 +56,11 @@ static void tell_rest(struct source_run *run)
 
 	if (!w->untold || w->drift.suspects || w->looking)
 		return;
+	if (now_s() - w->rest_s < REST_APART_S) {
+		lp_loop_timer_set(run->super->loop, &w->wake, (w->rest_s + REST_APART_S) * 1000);
+		return;
+	}
+	w->rest_s = now_s();
 	snprintf(text, sizeof(text), "of many objects at once: %u more lines are in the log",
 		 w->untold);
 	w->untold = 0;
@@ -519,6 +531,7 @@ void lp_watching_reconsider(struct source_run *run)
 static void wake(void *ctx)
 {
 	lp_watching_go_on(ctx);
+	tell_rest(ctx);
 }
 
 void lp_watching_open(struct source_run *run)

@@ -23,11 +23,14 @@ struct watching {
 	unsigned looking;
 	bool walking; /* over the inventory, for the suspects that the queue had no room for */
 	struct inventory_cursor walk;
-	struct timer wake;     /* when a suspect that waits is due */
-	uint8_t ordered[32];   /* digest of what the role was told to watch; zero: nothing */
-	int64_t deep_ms;       /* CLOCK_BOOTTIME; of the last deep pass that a watch asked for */
-	uint64_t heals;        /* since the start */
-	unsigned untold;       /* happenings of a storm that only the log has */
+	struct timer wake;   /* when a suspect that waits is due */
+	uint8_t ordered[32]; /* digest of what the role was told to watch; zero: nothing */
+	int64_t deep_ms;     /* CLOCK_BOOTTIME; of the last deep pass that a watch asked for */
+	uint64_t heals;      /* since the start */
+	unsigned told;       /* happenings since told_s */
+	unsigned untold;     /* those of a storm that only the log has */
+	int64_t told_s,
+		rest_s; /* CLOCK_BOOTTIME, seconds; rest_s: when untold ones were summed up */
 	char lost[LP_ERR_MAX]; /* why changes may be missed; "" they are not */
 };
 

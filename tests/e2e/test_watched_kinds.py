@@ -65,9 +65,10 @@ def test_a_version_that_is_taken_from_service_is_left_for_another(site):
     site.cluster.api.apply(crd(site, ("v1", "v2")))
     converged(site, drawer(site))
 
+    mark = len(site.limpet.log())
     site.cluster.api.apply(crd(site, ("v1",)))
 
-    watching(site, False, 10)
+    site.limpet.wait_log("event=watch kind=Drawer is=lost", 10, since=mark)
     watching(site, timeout=10)
     edit_is_healed(site)
 
