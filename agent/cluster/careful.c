@@ -303,11 +303,7 @@ static void look(struct job *job)
 {
 	lp_buf_free(&job->body);
 	if (lp_apply_url(job, ""))
-		lp_job_send(job,
-			    &(struct job_request){.method = "GET",
-						  .accept = LP_ACCEPT_METADATA,
-						  .max_bytes = LP_ANSWER_BYTES},
-			    looked);
+		lp_job_get(job, LP_ACCEPT_METADATA, LP_ANSWER_BYTES, looked);
 }
 
 void lp_careful_begin(struct job *job)

@@ -15,9 +15,6 @@
 
 #define KEY_FIELD "config-digest-key"
 #define QUERY     "?fieldManager=" LP_FIELD_MANAGER
-#define ASK                     \
-	(&(struct job_request){ \
-		.method = "GET", .accept = "application/json", .max_bytes = LP_ANSWER_BYTES})
 
 _Static_assert(sizeof(((struct event *)0)->config) == 32, "a key, or two digests of 16 bytes");
 
@@ -59,24 +56,10 @@ static void key_found(struct job *job)
 			      job->cluster->setup.ns, lp_applyset_parent(job->step.source, name));
 }
 
-static void namespace_made(struct job *job)
-{
-	if (lp_job_ok(job))
-		make_key(job);
-	else
-		lp_job_refused(job);
-}
-
-static void make_namespace(struct job *job)
-{
-	job->looked = true;
-	lp_namespace_make(job, namespace_made);
-}
-
 static void key_made(struct job *job)
 {
 	if (job->status == 404 && !job->looked)
-		make_namespace(job);
+		lp_namespace_make(job, make_key);
 	else if (job->status == 409 && job->conflicts++ == 0)
 		ask_key(job); /* another agent was first */
 	else if (lp_job_ok(job))
@@ -121,7 +104,7 @@ static void ask_key(struct job *job)
 			lp_applyset_parent(job->step.source, name), lp_job_url(job), &err) != LP_OK)
 		lp_job_error(job, &err);
 	else
-		lp_job_send(job, ASK, key_found);
+		lp_job_get(job, "application/json", LP_ANSWER_BYTES, key_found);
 }
 
 void lp_config_key_begin(struct job *job)
@@ -182,5 +165,5 @@ void lp_config_look_begin(struct job *job)
 	else if (lp_api_path(kind, key->ns, key->name, lp_job_url(job), &err) != LP_OK)
 		lp_job_error(job, &err);
 	else
-		lp_job_send(job, ASK, workload_found);
+		lp_job_get(job, "application/json", LP_ANSWER_BYTES, workload_found);
 }

@@ -257,6 +257,15 @@ void lp_job_send(struct job *job, const struct job_request *request, void (*then
 	lp_job_again(job);
 }
 
+void lp_job_get(struct job *job, const char *accept, size_t max_bytes,
+		void (*then)(struct job *job))
+{
+	const struct job_request request = {
+		.method = "GET", .accept = accept, .max_bytes = max_bytes};
+
+	lp_job_send(job, &request, then);
+}
+
 void lp_job_later(struct job *job, int64_t ms, void (*then)(struct job *job))
 {
 	int64_t now_ms = lp_boot_ms();

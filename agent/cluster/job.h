@@ -99,8 +99,7 @@ struct job {
 	bool reloaded; /* the kubeconfig was read again for this step */
 	bool polite;   /* apply: without force, until somebody else's fields are known */
 	bool once;     /* apply: look first whether it is there at all, see once.c */
-	bool looked;   /* wait: the CRD itself was looked at; parent, config: the namespace was made
-			*/
+	bool looked;   /* wait: the CRD itself was looked at; or the namespace was made */
 
 	/* the request on its way, or the last one */
 	bool answered;
@@ -122,6 +121,7 @@ struct job {
 
 	/* of single step kinds */
 	void (*after_discovery)(struct job *job);
+	void (*after_namespace)(struct job *job);
 	const struct api_group *group; /* connect: which of an old server's groups is asked for */
 	unsigned document;             /* connect: 0 /api, 1 /apis */
 	unsigned conflicts;            /* apply, prune, recover: how often it was begun again */
@@ -162,6 +162,10 @@ struct buf *lp_job_url(struct job *job);
 
 /* Sends a request for job->url (a path) with job->body; then() is called with its answer. */
 void lp_job_send(struct job *job, const struct job_request *request, void (*then)(struct job *job));
+
+/* The same for a GET of at most max_bytes; job->body is not sent. */
+void lp_job_get(struct job *job, const char *accept, size_t max_bytes,
+		void (*then)(struct job *job));
 
 /* The same request once more. */
 void lp_job_again(struct job *job);
@@ -265,7 +269,8 @@ void lp_parent_begin(struct job *job);
 /* As lp_wait_begin. */
 void lp_look_begin(struct job *job);
 
-/* Makes the namespace of our own objects; then() is called with the answer. Uses job->body. */
+/* Makes the namespace of our own objects and sets job->looked; then() is called when it is there, a
+ * refusal ends the job. Uses job->body. */
 void lp_namespace_make(struct job *job, void (*then)(struct job *job));
 
 /* Asks for the ApplySet's parent of the step's source; then() is called with the answer. */

@@ -173,26 +173,16 @@ static void write_over(struct job *job, const char *version, bool acquired)
 
 /* --- none yet --- */
 
-static void namespace_made(struct job *job)
-{
-	if (lp_job_ok(job))
-		create(job);
-	else
-		lp_job_refused(job);
-}
-
 static void created(struct job *job)
 {
-	if (lp_job_ok(job)) {
+	if (lp_job_ok(job))
 		held(job);
-	} else if (job->status == 404 && !job->looked) {
-		job->looked = true;
-		lp_namespace_make(job, namespace_made);
-	} else if (job->status == 409 && job->conflicts++ < CONFLICTS) {
+	else if (job->status == 404 && !job->looked)
+		lp_namespace_make(job, create);
+	else if (job->status == 409 && job->conflicts++ < CONFLICTS)
 		ask(job);
-	} else {
+	else
 		lp_job_refused(job);
-	}
 }
 
 static void create(struct job *job)
@@ -301,11 +291,7 @@ static void ask(struct job *job)
 	if (put_path(job, false, &err) != LP_OK)
 		lp_job_error(job, &err);
 	else
-		lp_job_send(job,
-			    &(struct job_request){.method = "GET",
-						  .accept = "application/json",
-						  .max_bytes = LP_ANSWER_BYTES},
-			    asked);
+		lp_job_get(job, "application/json", LP_ANSWER_BYTES, asked);
 }
 
 void lp_lease_begin(struct job *job)
@@ -346,9 +332,5 @@ void lp_servers_begin(struct job *job)
 	    lp_buf_str(url, SERVERS_QUERY, &err) != LP_OK)
 		lp_job_error(job, &err);
 	else
-		lp_job_send(job,
-			    &(struct job_request){.method = "GET",
-						  .accept = LP_ACCEPT_METADATA_LIST,
-						  .max_bytes = LP_PAGE_BYTES},
-			    counted);
+		lp_job_get(job, LP_ACCEPT_METADATA_LIST, LP_PAGE_BYTES, counted);
 }

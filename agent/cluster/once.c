@@ -39,9 +39,5 @@ static void looked(struct job *job)
 void lp_once_begin(struct job *job)
 {
 	if (lp_apply_url(job, ""))
-		lp_job_send(job,
-			    &(struct job_request){.method = "GET",
-						  .accept = LP_ACCEPT_METADATA,
-						  .max_bytes = LP_ANSWER_BYTES},
-			    looked);
+		lp_job_get(job, LP_ACCEPT_METADATA, LP_ANSWER_BYTES, looked);
 }

@@ -60,11 +60,7 @@ void lp_parent_ask(struct job *job, void (*then)(struct job *job))
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "GET",
-					  .accept = LP_ACCEPT_METADATA,
-					  .max_bytes = LP_ANSWER_BYTES},
-		    then);
+	lp_job_get(job, LP_ACCEPT_METADATA, LP_ANSWER_BYTES, then);
 }
 
 static void done(struct job *job, enum outcome outcome)
@@ -86,7 +82,7 @@ static void written(struct job *job)
 static void namespace_made(struct job *job)
 {
 	if (lp_job_ok(job))
-		write_parent(job);
+		job->after_namespace(job);
 	else
 		lp_job_refused(job);
 }
@@ -98,6 +94,8 @@ void lp_namespace_make(struct job *job, void (*then)(struct job *job))
 	struct buf *url = lp_job_url(job);
 	struct err err;
 
+	job->looked = true;
+	job->after_namespace = then;
 	lp_buf_free(&job->body);
 	job->body = LP_BUF(1024);
 	if (lp_api_path(&kind, "", ns, url, &err) != LP_OK ||
@@ -109,17 +107,15 @@ void lp_namespace_make(struct job *job, void (*then)(struct job *job))
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job, APPLY, then);
+	lp_job_send(job, APPLY, namespace_made);
 }
 
 static void first_written(struct job *job)
 {
-	if (job->status == 404 && !job->looked) {
-		job->looked = true;
-		lp_namespace_make(job, namespace_made);
-	} else {
+	if (job->status == 404 && !job->looked)
+		lp_namespace_make(job, write_parent);
+	else
 		written(job);
-	}
 }
 
 static void write_parent(struct job *job)

@@ -112,11 +112,7 @@ static void judge(struct job *job)
 
 static void look(struct job *job)
 {
-	lp_job_send(job,
-		    &(struct job_request){.method = "GET",
-					  .accept = LP_ACCEPT_METADATA,
-					  .max_bytes = LP_ANSWER_BYTES},
-		    judge);
+	lp_job_get(job, LP_ACCEPT_METADATA, LP_ANSWER_BYTES, judge);
 }
 
 void lp_prune_begin(struct job *job)

@@ -74,11 +74,7 @@ static void ask_page(struct job *job, const struct api_kind *kind, const char *m
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "GET",
-					  .accept = LP_ACCEPT_METADATA_LIST,
-					  .max_bytes = LP_PAGE_BYTES},
-		    page);
+	lp_job_get(job, LP_ACCEPT_METADATA_LIST, LP_PAGE_BYTES, page);
 }
 
 /* The supervisor reads at its own speed. */

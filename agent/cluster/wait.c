@@ -80,11 +80,7 @@ static void look(struct job *job)
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "GET",
-					  .accept = "application/json",
-					  .max_bytes = LP_CRD_BYTES},
-		    looked);
+	lp_job_get(job, "application/json", LP_CRD_BYTES, looked);
 }
 
 static void checked(struct job *job)
