@@ -278,6 +278,8 @@ void lp_watching_go_on(struct source_run *run)
 		return; /* the one that does looks after it */
 	if (!w->drift.suspects && !w->walking)
 		return;
+	if (w->looking >= most)
+		return; /* the end of a look calls this again */
 	bool suspended = lp_stored_state(run).suspended;
 	int64_t due_s = lp_drift_due_s(&w->drift, now_s());
 	while (w->looking < most && next_suspect(run, &key))
