@@ -274,7 +274,8 @@ class ControlPlane(Cluster):
             f"--service-account-private-key-file={pki}/serviceaccount.key",
             f"--root-ca-file={pki}/cluster-ca.crt", "--use-service-account-credentials=true",
             # Each test leaves a namespace to be deleted, which takes a request for each kind.
-            "--concurrent-namespace-syncs=50", "--kube-api-qps=200", "--kube-api-burst=400")
+            "--concurrent-namespace-syncs=50", "--kube-api-qps=200", "--kube-api-burst=400",
+            "--horizontal-pod-autoscaler-sync-period=1s")  # 15 s otherwise
         self._spawn(
             "kube-scheduler", f"--kubeconfig={self.kubeconfig}", "--secure-port=0",
             "--bind-address=127.0.0.1", "--leader-elect=false")
