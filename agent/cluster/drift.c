@@ -1,177 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/cluster/drift.h"
-
+#include "agent/cluster/drift_table.h"
 #include "agent/cluster/limits.h"
 #include "platform/crypto.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ROOM 64
-#define KEY_BYTES  16
-#define WAITS      8 /* doublings of the wait that make a difference */
-
-/* Hashes stand for names: 128 bits of SHA-256 do not meet. */
-struct drift_entry {
-	uint8_t key[KEY_BYTES], entry[KEY_BYTES];
-	uint8_t uid[8];
-	uint64_t version, seen; /* resourceVersions: of the answer, of sightings; 0: no number */
-	int64_t generation;
-	uint32_t due_s, healed_s; /* CLOCK_BOOTTIME; a suspect waits until; the last heal */
-	uint16_t kind, round;
-	uint8_t state, reason, heals;
-	bool used, overridable;
-	bool older; /* the list that is under way shows it as it was before our last write */
-};
-
-static void hash_key(const struct object_key *key, uint8_t ret[KEY_BYTES])
-{
-	const char *const parts[] = {key->group, key->kind, key->ns, key->name};
-	uint8_t digest[LP_SHA256_BYTES];
-	struct lp_hash sha;
-
-	lp_hash_begin(&sha, LP_SHA256);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		lp_hash_add(&sha, parts[i], strlen(parts[i]) + 1);
-	lp_hash_end(&sha, digest);
-	memcpy(ret, digest, KEY_BYTES);
-}
-
-/* --- the table --- */
-
-static size_t place_of(const struct drift *drift, const uint8_t key[KEY_BYTES])
-{
-	uint64_t start;
-
-	memcpy(&start, key, sizeof(start));
-	return (size_t)start & (drift->room - 1);
-}
-
-/* The entry of key, or the free place where it belongs; NULL in a table without room. */
-static struct drift_entry *probe(const struct drift *drift, const uint8_t key[KEY_BYTES])
-{
-	if (!drift->room)
-		return NULL;
-	size_t at = place_of(drift, key);
-	while (drift->at[at].used && memcmp(drift->at[at].key, key, KEY_BYTES) != 0)
-		at = (at + 1) & (drift->room - 1);
-	return &drift->at[at];
-}
-
-static struct drift_entry *find(const struct drift *drift, const struct object_key *key)
-{
-	uint8_t hash[KEY_BYTES];
-
-	hash_key(key, hash);
-	struct drift_entry *entry = probe(drift, hash);
-	return entry && entry->used ? entry : NULL;
-}
-
-static enum lp_code grow(struct drift *drift, struct err *err)
-{
-	struct drift bigger = *drift;
-
-	bigger.room = drift->room ? drift->room * 2 : FIRST_ROOM;
-	bigger.at = calloc(bigger.room, sizeof(*bigger.at));
-	if (!bigger.at)
-		return lp_err_nomem(err, "fingerprints");
-	for (size_t i = 0; i < drift->room; i++)
-		if (drift->at[i].used)
-			*probe(&bigger, drift->at[i].key) = drift->at[i];
-	free(drift->at);
-	*drift = bigger;
-	return LP_OK;
-}
-
-static enum lp_code find_or_add(struct drift *drift, const struct object_key *key,
-				struct drift_entry **ret, struct err *err)
-{
-	uint8_t hash[KEY_BYTES];
-
-	if (4 * (drift->count + 1) > 3 * drift->room)
-		LP_TRY(grow(drift, err));
-	hash_key(key, hash);
-	*ret = probe(drift, hash);
-	if (!(*ret)->used) {
-		**ret = (struct drift_entry){.used = true};
-		memcpy((*ret)->key, hash, KEY_BYTES);
-		drift->count++;
-	}
-	return LP_OK;
-}
-
-static void set_state(struct drift *drift, struct drift_entry *entry, enum drift_state state)
-{
-	drift->suspects += (state == DRIFT_SUSPECT) - (entry->state == DRIFT_SUSPECT);
-	drift->known += (state == DRIFT_KNOWN) - (entry->state == DRIFT_KNOWN);
-	entry->state = (uint8_t)state;
-}
-
-/* Closes the gap, so that what was put behind it is still found. */
-static void take_out(struct drift *drift, struct drift_entry *entry)
-{
-	size_t gap = (size_t)(entry - drift->at), at = gap;
-
-	set_state(drift, entry, DRIFT_CLEAN);
-	drift->at[gap].used = false;
-	drift->count--;
-	for (;;) {
-		at = (at + 1) & (drift->room - 1);
-		if (!drift->at[at].used)
-			return;
-		size_t home = place_of(drift, drift->at[at].key);
-		/* whether home lies cyclically behind the gap: then it must stay */
-		if (((at - home) & (drift->room - 1)) < ((at - gap) & (drift->room - 1)))
-			continue;
-		drift->at[gap] = drift->at[at];
-		drift->at[at].used = false;
-		gap = at;
-	}
-}
-
-void lp_drift_free(struct drift *drift)
-{
-	free(drift->at);
-	free(drift->kinds);
-	*drift = (struct drift){0};
-}
-
-/* --- kinds --- */
-
-static struct drift_kind *find_kind(const struct drift *drift, const struct object_key *key)
-{
-	for (unsigned i = 0; i < drift->kind_count; i++)
-		if (strcmp(drift->kinds[i].kind, key->kind) == 0 &&
-		    strcmp(drift->kinds[i].group, key->group) == 0)
-			return &drift->kinds[i];
-	return NULL;
-}
-
-static enum lp_code find_or_add_kind(struct drift *drift, const struct object_key *key,
-				     struct drift_kind **ret, struct err *err)
-{
-	*ret = find_kind(drift, key);
-	if (*ret)
-		return LP_OK;
-	if (drift->kind_count == LP_DRIFT_KINDS)
-		return lp_err_set(err, LP_LIMIT, "objects of more than %u kinds", LP_DRIFT_KINDS);
-	struct drift_kind *more =
-		realloc(drift->kinds, (drift->kind_count + 1) * sizeof(*drift->kinds));
-	if (!more)
-		return lp_err_nomem(err, "kinds");
-	drift->kinds = more;
-	*ret = &more[drift->kind_count++];
-	**ret = (struct drift_kind){0};
-	memcpy((*ret)->group, key->group, sizeof(key->group));
-	memcpy((*ret)->kind, key->kind, sizeof(key->kind));
-	return LP_OK;
-}
+#define WAITS 8 /* doublings of the wait that make a difference */
 
 /* --- suspicion --- */
 
 static void enqueue(struct drift *drift, struct drift_entry *entry, const struct object_key *key)
 {
-	set_state(drift, entry, DRIFT_SUSPECT);
+	lp_drift_set_state(drift, entry, DRIFT_SUSPECT);
 	if (key && drift->queued < LP_DRIFT_QUEUE)
 		drift->queue[drift->queued++] = *key;
 	else
@@ -214,10 +55,10 @@ enum lp_code lp_drift_applied(struct drift *drift, const struct object_key *key,
 	struct drift_entry *entry;
 	struct drift_kind *kind;
 
-	LP_TRY(find_or_add_kind(drift, key, &kind, err));
-	LP_TRY(find_or_add(drift, key, &entry, err));
+	LP_TRY(lp_drift_kind(drift, key, &kind, err));
+	LP_TRY(lp_drift_find_or_add(drift, key, &entry, err));
 	hash_uid(uid, entry->uid);
-	memcpy(entry->entry, live->entry, KEY_BYTES);
+	memcpy(entry->entry, live->entry, LP_DRIFT_KEY);
 	entry->version = number(live->version);
 	entry->generation = live->generation;
 	entry->kind = (uint16_t)(kind - drift->kinds);
@@ -230,7 +71,7 @@ enum lp_code lp_drift_applied(struct drift *drift, const struct object_key *key,
 		enqueue(drift, entry, key);
 		return LP_OK;
 	}
-	set_state(drift, entry, DRIFT_CLEAN);
+	lp_drift_set_state(drift, entry, DRIFT_CLEAN);
 	entry->reason = DRIFT_NONE;
 	if (entry->overridable && !looked)
 		suspect(drift, entry, key, DRIFT_MANAGER);
@@ -239,10 +80,10 @@ enum lp_code lp_drift_applied(struct drift *drift, const struct object_key *key,
 
 void lp_drift_forget(struct drift *drift, const struct object_key *key)
 {
-	struct drift_entry *entry = find(drift, key);
+	struct drift_entry *entry = lp_drift_find(drift, key);
 
 	if (entry)
-		take_out(drift, entry);
+		lp_drift_take_out(drift, entry);
 }
 
 /* How an object differs from what was applied. */
@@ -255,7 +96,8 @@ static enum drift_reason compare(struct drift_entry *entry, const struct sightin
 	hash_uid(sighting->uid, uid);
 	if (memcmp(uid, entry->uid, sizeof(uid)) != 0)
 		return DRIFT_OTHER;
-	if (!(sighting->marks & SIGHT_APPLIED) || memcmp(live->entry, entry->entry, KEY_BYTES) != 0)
+	if (!(sighting->marks & SIGHT_APPLIED) ||
+	    memcmp(live->entry, entry->entry, LP_DRIFT_KEY) != 0)
 		return DRIFT_CHANGED;
 	if (overridable && !entry->overridable)
 		return DRIFT_MANAGER;
@@ -268,7 +110,7 @@ static enum drift_reason compare(struct drift_entry *entry, const struct sightin
 static void seen_there(struct drift *drift, const struct drift_kind *kind,
 		       const struct sighting *sighting, struct drift_finding *ret)
 {
-	struct drift_entry *entry = find(drift, &sighting->key);
+	struct drift_entry *entry = lp_drift_find(drift, &sighting->key);
 	uint64_t version = number(sighting->live.version);
 
 	ret->stranger = !entry;
@@ -287,7 +129,7 @@ static void seen_there(struct drift *drift, const struct drift_kind *kind,
 static void seen_gone(struct drift *drift, const struct sighting *sighting,
 		      struct drift_finding *ret)
 {
-	struct drift_entry *entry = find(drift, &sighting->key);
+	struct drift_entry *entry = lp_drift_find(drift, &sighting->key);
 	uint64_t version = number(sighting->live.version);
 
 	if (!entry || (version && version < entry->version))
@@ -339,7 +181,7 @@ enum lp_code lp_drift_seen(struct drift *drift, const struct sighting *sighting,
 	struct drift_kind *kind;
 
 	*ret = (struct drift_finding){0};
-	LP_TRY(find_or_add_kind(drift, &sighting->key, &kind, err));
+	LP_TRY(lp_drift_kind(drift, &sighting->key, &kind, err));
 	switch (sighting->kind) {
 	case SIGHT_BEGIN:
 		kind->round++;
@@ -391,14 +233,14 @@ bool lp_drift_sees_all(const struct drift *drift)
 
 bool lp_drift_is_clean(const struct drift *drift, const struct object_key *key)
 {
-	const struct drift_entry *entry = find(drift, key);
+	const struct drift_entry *entry = lp_drift_find(drift, key);
 
 	return entry && entry->state == DRIFT_CLEAN && drift->kinds[entry->kind].in_sync;
 }
 
 bool lp_drift_differs(const struct drift *drift, const struct object_key *key)
 {
-	const struct drift_entry *entry = find(drift, key);
+	const struct drift_entry *entry = lp_drift_find(drift, key);
 
 	return entry && entry->state != DRIFT_CLEAN;
 }
@@ -409,7 +251,7 @@ static bool take(struct drift *drift, struct drift_entry *entry, int64_t now_s)
 {
 	if (!entry || entry->state != DRIFT_SUSPECT || entry->due_s > now_s)
 		return false;
-	set_state(drift, entry, DRIFT_BUSY);
+	lp_drift_set_state(drift, entry, DRIFT_BUSY);
 	entry->reason = DRIFT_NONE; /* what is seen from now on */
 	return true;
 }
@@ -422,14 +264,14 @@ bool lp_drift_take(struct drift *drift, int64_t now_s, struct object_key *ret)
 		*ret = drift->queue[0];
 		memmove(&drift->queue[0], &drift->queue[1],
 			--drift->queued * sizeof(drift->queue[0]));
-		found = take(drift, find(drift, ret), now_s);
+		found = take(drift, lp_drift_find(drift, ret), now_s);
 	}
 	return found;
 }
 
 bool lp_drift_take_this(struct drift *drift, const struct object_key *key, int64_t now_s)
 {
-	return take(drift, find(drift, key), now_s);
+	return take(drift, lp_drift_find(drift, key), now_s);
 }
 
 /* Longer each time that it was put right once too often. */
@@ -462,7 +304,7 @@ static void count_heal(struct drift_entry *entry, int64_t now_s, struct drift_bu
 void lp_drift_looked(struct drift *drift, const struct object_key *key, enum drift_look look,
 		     int64_t now_s, int64_t retry_s, struct drift_budget *ret)
 {
-	struct drift_entry *entry = find(drift, key);
+	struct drift_entry *entry = lp_drift_find(drift, key);
 
 	*ret = (struct drift_budget){0};
 	if (!entry)
@@ -475,11 +317,11 @@ void lp_drift_looked(struct drift *drift, const struct object_key *key, enum dri
 		break;
 	case DRIFT_LEFT:
 		if (entry->state != DRIFT_SUSPECT)
-			set_state(drift, entry, DRIFT_KNOWN);
+			lp_drift_set_state(drift, entry, DRIFT_KNOWN);
 		break;
 	case DRIFT_FAILED:
 		if (entry->state == DRIFT_BUSY)
-			set_state(drift, entry, DRIFT_SUSPECT);
+			lp_drift_set_state(drift, entry, DRIFT_SUSPECT);
 		ret->after_s = retry_s ? retry_s : LP_DRIFT_WAIT_S;
 		entry->due_s = (uint32_t)(now_s + ret->after_s);
 		break;
