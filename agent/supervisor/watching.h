@@ -8,6 +8,8 @@
  */
 #include "agent/cluster/drift.h"
 #include "agent/supervisor/cluster.h"
+#include "agent/supervisor/deciding.h"
+#include "agent/supervisor/telling.h"
 #include "store/inventory.h"
 
 /* A look that is under way. */
@@ -41,12 +43,6 @@ void lp_watching_close(struct source_run *run); /* at its end */
 LP_CHECKED enum lp_code lp_watching_sighting(struct source_run *run,
 					     const struct sighting *sighting, struct err *err);
 
-/* Whether event ends a look of ours, and if so, what it means. */
-bool lp_watching_event(struct source_run *run, const struct event *event);
-
-/* Whether looks are under way. */
-bool lp_watching_looks(const struct source_run *run);
-
 /* A plan applied or pruned an object. */
 void lp_watching_applied(struct source_run *run, const struct event *event, bool looked);
 void lp_watching_pruned(struct source_run *run, const struct object_key *key);
@@ -60,9 +56,6 @@ void lp_watching_planned(struct source_run *run);
 /* The role is gone: nothing is seen until the next plan. */
 void lp_watching_gone(struct source_run *run);
 
-/* Looks at what there is to look at, as far as it may now. */
-void lp_watching_go_on(struct source_run *run);
-
 /* What is known now, for people. */
 struct watching_state {
 	const char *mode; /* "heal" or "report" */
@@ -75,4 +68,31 @@ struct watching_state lp_watching_state(const struct source_run *run, bool suspe
 
 /* A person or the configuration has decided anew what is healed. */
 void lp_watching_reconsider(struct source_run *run);
+
+/* Tells what happened to an object, as long as it is no storm; and what a storm left untold, when
+ * it is over. */
+void lp_watching_tell(struct source_run *run, enum happening_kind kind,
+		      const struct object_key *key, const char *by, const char *message);
+void lp_watching_tell_rest(struct source_run *run);
+
+/* --- looking.c: looks at suspects --- */
+
+/* Looks at what there is to look at, as far as it may now. */
+void lp_watching_go_on(struct source_run *run);
+
+/* Whether event ends a look of ours, and if so, what it means. */
+bool lp_watching_event(struct source_run *run, const struct event *event);
+
+/* Whether looks are under way. */
+bool lp_watching_looks(const struct source_run *run);
+
+/* Those under way end without an answer, and are tried again. */
+void lp_looking_end(struct source_run *run);
+
+/* Whether what differs is only to be told of. decision NULL: of objects that say nothing. */
+bool lp_looking_is_dry(const struct source_run *run, bool suspended,
+		       const struct decision *decision);
+
+/* An object is as event, an answer to an apply, says. */
+void lp_looking_remember(struct source_run *run, const struct event *event, bool looked);
 #endif
