@@ -29,6 +29,8 @@ enum happening_kind {
 	LP_HAPPENED_AWAY, /* the API server */
 	LP_HAPPENED_BACK,
 	LP_HAPPENED_STORE_LOST, /* the store was damaged: this one is new */
+	LP_HAPPENED_STANDBY,    /* another agent holds the Lease, and writes */
+	LP_HAPPENED_TOOK_OVER,  /* it is gone, and this one writes */
 	LP_HAPPENED_KINDS,
 };
 

@@ -59,6 +59,7 @@ static const char *colour_of(const char *name)
 	case LP_HAPPENED_APPLIED:
 	case LP_HAPPENED_BACK:
 	case LP_HAPPENED_RESUMED:
+	case LP_HAPPENED_TOOK_OVER:
 		return lp_cli_green();
 	case LP_HAPPENED_REFUSED:
 	case LP_HAPPENED_FAILED:
@@ -72,6 +73,7 @@ static const char *colour_of(const char *name)
 	case LP_HAPPENED_SUSPENDED:
 	case LP_HAPPENED_ROLLED_BACK:
 	case LP_HAPPENED_AWAY:
+	case LP_HAPPENED_STANDBY:
 		return lp_cli_yellow();
 	default:
 		return lp_cli_plain();
@@ -345,7 +347,7 @@ static const struct cli_help help = {
 	.about =
 		"Tells what happened on this device, the newest last: revisions that were accepted,\n"
 		"refused and applied, what was pruned and rolled back, who changed an object and\n"
-		"that it was healed. The same again is a count in its line. The 1000 newest are\n"
+		"that it was healed, which agent writes. The same again is a count in its line. The 1000 newest are\n"
 		"kept; they come from the daemon or, when none runs, from the store.\n\n"
 		"Exit: 0 listed, or one that follows was interrupted; 2 could not be done.",
 	.examples = "  limpet events\n"

@@ -3,6 +3,7 @@
 
 #include "agent/supervisor/applying.h"
 #include "agent/supervisor/machine.h"
+#include "agent/supervisor/telling.h"
 #include "platform/clock.h"
 
 #include <stdio.h>
@@ -147,18 +148,40 @@ void lp_leading_ask(struct source_run *run)
 
 /* --- answers --- */
 
+/* A start that finds it free, or its own, is no news. */
+static void keep_turn(struct source_run *run, enum leading_state was)
+{
+	const struct leading *l = &run->leading;
+	bool standby = l->state == LEADING_STANDBY;
+	char parent[LP_NAME_MAX], text[LP_ERR_MAX];
+	const struct happening what = {
+		.kind = standby ? LP_HAPPENED_STANDBY : LP_HAPPENED_TOOK_OVER,
+		.by = l->other.holder,
+		.message = text,
+	};
+
+	if (!standby && was != LEADING_STANDBY)
+		return;
+	snprintf(text, sizeof(text), "%s the Lease %s/%s%s", standby ? "holds" : "no longer holds",
+		 run->super->config.cluster.ns, lp_applyset_parent(run->config->name, parent),
+		 standby && was == LEADING_HELD ? ", which this agent held before" : "");
+	lp_keep_happening(run, &what);
+}
+
 static void enter(struct source_run *run, enum leading_state state, const char *told)
 {
 	struct leading *l = &run->leading;
+	enum leading_state was = l->state;
 	char other[LP_ERR_MAX];
 
-	if (l->state == state)
+	if (was == state)
 		return;
 	l->state = state;
 	l->since_s = lp_wall_s();
 	lp_log(state == LEADING_HELD ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, told, "source",
 	       run->config->name, "as", l->us, "servers", l->servers > 1 ? "several" : "one", "why",
 	       lp_leading_other(run, other, sizeof(other)), NULL);
+	keep_turn(run, was);
 }
 
 static void held(struct source_run *run, const struct event *event)

@@ -130,6 +130,32 @@ def test_a_stop_gives_the_lease_back_and_the_second_takes_over(pair):
     assert pair.get("ConfigMap", "till-1")
 
 
+def test_standing_by_and_taking_over_are_told_as_events(pair):
+    def turns(device):
+        return [event for event in device.json("events")["events"]
+                if event["kind"] in ("standby", "took-over")]
+
+    start_first(pair)
+    start_second(pair)
+    first = holder(pair.limpet)
+    assert turns(pair.limpet) == [], "a start that finds it free is no news"
+    told, = turns(pair.second)
+    assert (told["kind"], told["by"], told["count"]) == ("standby", first, 1)
+    assert told["message"] == f"holds the Lease {pair.prefix}-limpet/limpet-site"
+    pair.limpet.stop()
+
+    holds(pair.second, TAKEN)
+
+    assert turns(pair.second)[0] == told
+    assert [(event["kind"], event["by"]) for event in turns(pair.second)[1:]] == [("took-over", first)]
+    shown = pair.second.ok("events").out
+    assert f"{first}: no longer holds the Lease {pair.prefix}-limpet/limpet-site" in shown, shown
+    second = holder(pair.second)
+    pair.limpet.start()
+    pair.limpet.wait_status(lambda s: source(s)["state"] == "standby", "the first to stand by")
+    assert [(event["kind"], event["by"]) for event in turns(pair.limpet)] == [("standby", second)]
+
+
 def test_a_restart_takes_it_back_at_once(pair):
     start_first(pair)
     before = lease(pair)["spec"]
@@ -181,6 +207,8 @@ def test_who_was_cut_off_stops_writing_once_it_sees_the_new_holder(pair, servers
 
     pair.limpet.wait_log("event=lease-lost", 15)
     assert source(pair.limpet.status())["state"] == "standby"
+    last = pair.limpet.json("events")["events"][-1]
+    assert last["kind"] == "standby" and last["message"].endswith("which this agent held before")
 
 
 def test_an_api_server_that_was_away_for_longer_than_the_lease_changes_no_leader(pair, servers):

@@ -341,6 +341,7 @@ static void every_kind_has_a_word_and_is_found_by_it(void)
 		CHECK(lp_happening_parse(name, &found) && (int)found == kind);
 	}
 	CHECK_STR(lp_happening_name(LP_HAPPENED_ROLLED_BACK), "rolled-back");
+	CHECK_STR(lp_happening_name(LP_HAPPENED_STANDBY), "standby");
 	CHECK_STR(lp_happening_name((enum happening_kind)0), "unknown");
 	CHECK_STR(lp_happening_name(LP_HAPPENED_KINDS), "unknown");
 	CHECK(!lp_happening_parse("heal", &found));
