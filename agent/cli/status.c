@@ -169,6 +169,21 @@ static void print_source(const struct jval *source)
 		printf("  problems:\n%s", lp_json_text(source, "problems"));
 }
 
+static void print_requests(const struct jval *requests)
+{
+	int64_t minutes = (number(requests, "sinceSeconds") + 59) / 60;
+
+	if (!requests)
+		return; /* the daemon is down */
+	printf("requests   %lld to the API server in ", (long long)number(requests, "total"));
+	if (minutes >= 59) /* so many whole ones are known at least */
+		printf("the last hour");
+	else
+		printf("the %lld min since its start", (long long)minutes);
+	printf(": %lld writes, %lld reads, %lld watches\n", (long long)number(requests, "writes"),
+	       (long long)number(requests, "reads"), (long long)number(requests, "watches"));
+}
+
 static void print_status(const struct jval *status)
 {
 	const char *health = lp_json_text(status, "health");
@@ -186,6 +201,7 @@ static void print_status(const struct jval *status)
 		       lp_json_text(status, "version"));
 	else
 		printf("daemon     not running; this is what it stored\n");
+	print_requests(lp_json_at(status, "cluster", "requests", NULL));
 	while (lp_json_next(&sources))
 		print_source(sources.value);
 }
@@ -230,7 +246,8 @@ static const struct cli_help status_help = {
 		"was accepted for longer than trust.newsWithin of uptime); unreachable (polls\n"
 		"fail); or standby (another agent holds the lease and applies; this one takes over\n"
 		"when it is gone). What runs goes on running in each. Counters are since the store\n"
-		"was made.\n\n"
+		"was made; requests to the API server are those of the last hour, or since the\n"
+		"daemon's start.\n\n"
 		"Exit: 0 ok, 1 degraded, 2 failed or not to be known.",
 	.examples = "  limpet status\n"
 		    "  limpet status -o json | jq .sources[0].applied.commit",

@@ -172,10 +172,18 @@ static size_t set_headers(struct job *job)
 	return n;
 }
 
+void lp_cluster_sent(struct cluster *cluster, uint32_t *count)
+{
+	if (!cluster->sent_since_ms)
+		cluster->sent_since_ms = lp_boot_ms();
+	++*count;
+}
+
 /* Sends the request of job->request, job->url and job->body. */
 static void send_request(struct job *job)
 {
 	struct client *client = &job->cluster->client;
+	struct requests *sent = &job->cluster->sent;
 	LP_AUTO(lp_buf_free) struct buf url = LP_BUF(LP_JOB_URL_BYTES);
 	int64_t left_ms = job->until_ms - lp_boot_ms();
 	struct err err;
@@ -203,8 +211,12 @@ static void send_request(struct job *job)
 		request.body = LP_SLICE_OF(&job->body);
 	job->opened = client->opened;
 	job->tries++;
-	if (lp_http_start(client->http, &request, &job->call, &err) != LP_OK)
+	if (lp_http_start(client->http, &request, &job->call, &err) != LP_OK) {
 		lp_job_error(job, &err);
+		return;
+	}
+	bool read = strcmp(request.method, "GET") == 0;
+	lp_cluster_sent(job->cluster, read ? &sent->reads : &sent->writes);
 }
 
 bool lp_cluster_reopen(struct cluster *cluster, struct err *err)

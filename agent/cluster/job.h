@@ -48,6 +48,10 @@ struct cluster {
 
 	struct watches *watches; /* watch.c's own; NULL: nothing was ordered */
 
+	struct requests sent;  /* and not yet told */
+	int64_t sent_since_ms; /* CLOCK_BOOTTIME; the first of them; 0 none */
+	int64_t sent_told_ms;  /* CLOCK_BOOTTIME; when the last were told */
+
 	char newest[LP_RESOURCE_VERSION_MAX]; /* of all answers: nothing later was seen */
 	unsigned failures;                    /* answers in a row that did not come */
 	bool broken;                          /* the channel cannot be written: the role ends */
@@ -148,6 +152,9 @@ int64_t lp_jobs_wake_ms(const struct cluster *cluster);
  * read; the old connections are then still in use.
  */
 bool lp_cluster_reopen(struct cluster *cluster, struct err *err);
+
+/* Counts a request that was sent: one of the three counts of cluster->sent. */
+void lp_cluster_sent(struct cluster *cluster, uint32_t *count);
 
 /* Makes room for setup.concurrency jobs; LP_INTERNAL. lp_jobs_free ends what is under way. */
 LP_CHECKED enum lp_code lp_jobs_new(struct cluster *cluster, struct err *err);

@@ -17,6 +17,8 @@
 #define OUT_BYTES (256u * LP_KIB) /* told and not yet read: no further step is taken before */
 #define DRAIN_MS  10
 
+#define REQUESTS_MS 1000 /* requests are told at most so often, and at least so soon */
+
 static void cluster_free(struct cluster *cluster)
 {
 	lp_watches_free(cluster);
@@ -129,11 +131,41 @@ static enum lp_code take_frames(struct cluster *cluster, struct err *err)
 	return LP_OK;
 }
 
-/* How long nothing need be looked at; -1: until something comes. */
-static int wait_ms(const struct cluster *cluster)
+/* Together with what is told anyway, such as the answer to the only request of an hour. */
+static enum lp_code tell_requests(struct cluster *cluster, struct err *err)
+{
+	int64_t now_ms = lp_boot_ms();
+	bool goes_along =
+		cluster->channel->out.len && now_ms - cluster->sent_told_ms >= REQUESTS_MS;
+	struct wire_writer w;
+
+	if (!cluster->sent_since_ms ||
+	    (!goes_along && now_ms - cluster->sent_since_ms < REQUESTS_MS))
+		return LP_OK;
+	lp_wire_begin(&w, &cluster->channel->out, CLUSTER_REQUESTS);
+	lp_requests_put(&w, &cluster->sent);
+	LP_TRY(lp_wire_end(&w, err));
+	cluster->sent = (struct requests){0};
+	cluster->sent_since_ms = 0;
+	cluster->sent_told_ms = now_ms;
+	return LP_OK;
+}
+
+/* CLOCK_BOOTTIME; when something is to be done though nothing comes; INT64_MAX never. */
+static int64_t next_wake_ms(const struct cluster *cluster)
 {
 	int64_t jobs_ms = lp_jobs_wake_ms(cluster), watches_ms = lp_watches_wake_ms(cluster);
 	int64_t wake_ms = jobs_ms < watches_ms ? jobs_ms : watches_ms;
+
+	if (cluster->sent_since_ms && cluster->sent_since_ms + REQUESTS_MS < wake_ms)
+		return cluster->sent_since_ms + REQUESTS_MS;
+	return wake_ms;
+}
+
+/* How long nothing need be looked at; -1: until something comes. */
+static int wait_ms(const struct cluster *cluster)
+{
+	int64_t wake_ms = next_wake_ms(cluster);
 	int64_t ms = wake_ms - lp_boot_ms();
 
 	if (cluster->channel->out.len)
@@ -165,6 +197,7 @@ static enum lp_code serve(struct cluster *cluster, struct err *err)
 			wall_in(&cluster->client);
 			walled = true;
 		}
+		LP_TRY(tell_requests(cluster, err));
 		LP_TRY(lp_channel_drain(cluster->channel, &left, err));
 		LP_TRY(wait(cluster, &readable, err));
 		lp_jobs_move(cluster);

@@ -180,6 +180,20 @@ void lp_event_take(struct wire_reader *r, struct event *ret)
 	r->bad |= !is_named(ret);
 }
 
+void lp_requests_put(struct wire_writer *w, const struct requests *requests)
+{
+	lp_wire_put_u32(w, requests->writes);
+	lp_wire_put_u32(w, requests->reads);
+	lp_wire_put_u32(w, requests->watches);
+}
+
+void lp_requests_take(struct wire_reader *r, struct requests *ret)
+{
+	ret->writes = lp_wire_u32(r);
+	ret->reads = lp_wire_u32(r);
+	ret->watches = lp_wire_u32(r);
+}
+
 const char *lp_step_kind_name(enum step_kind kind)
 {
 	static const char *const names[STEP_KIND_COUNT] = {

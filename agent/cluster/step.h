@@ -21,6 +21,15 @@ enum cluster_frame {
 	CLUSTER_EVENT,     /* struct event */
 	CLUSTER_WATCH,     /* struct watch_order, down at any time after the setup (sighting.h) */
 	CLUSTER_SIGHTING,  /* struct sighting, up */
+	CLUSTER_REQUESTS,  /* struct requests, up: those since the last such frame; about one a
+			      second at most, and none while nothing is sent */
+};
+
+/* Requests that were sent to the API server, whether an answer came or not. */
+struct requests {
+	uint32_t writes; /* by any method but GET; a dry run is one, and so is the Lease */
+	uint32_t reads;
+	uint32_t watches; /* begun */
 };
 
 struct cluster_setup {
@@ -172,6 +181,8 @@ void lp_step_put(struct wire_writer *w, const struct step *step);
 void lp_step_take(struct wire_reader *r, struct step *ret); /* body is borrowed from the frame */
 void lp_event_put(struct wire_writer *w, const struct event *event);
 void lp_event_take(struct wire_reader *r, struct event *ret);
+void lp_requests_put(struct wire_writer *w, const struct requests *requests);
+void lp_requests_take(struct wire_reader *r, struct requests *ret);
 
 /* "apply", "created", "done": short lower-case words for logs and JSON; never NULL. */
 const char *lp_step_kind_name(enum step_kind kind);

@@ -150,8 +150,10 @@ static enum lp_code call(struct watch *watch, const struct api_kind *kind, struc
 	watch->retry_after_ms = -1;
 	watch->strange = false;
 	watch->begun_ms = watch->heard_ms = lp_boot_ms();
-	return lp_http_start(list ? cluster->client.http : cluster->client.watches, &request,
-			     &watch->call, err);
+	LP_TRY(lp_http_start(list ? cluster->client.http : cluster->client.watches, &request,
+			     &watch->call, err));
+	lp_cluster_sent(cluster, list ? &cluster->sent.reads : &cluster->sent.watches);
+	return LP_OK;
 }
 
 static void ask(struct watch *watch, enum watch_state state, const struct api_kind *kind)

@@ -45,17 +45,36 @@ enum lp_code lp_kind_list_add(struct kind_list *kinds, const struct event *event
 	return LP_OK;
 }
 
+static enum lp_code on_sighting(struct supervisor *super, struct wire_reader *frame,
+				struct err *err)
+{
+	struct sighting sighting;
+
+	lp_sighting_take(frame, &sighting);
+	LP_TRY(lp_wire_done(frame, "sighting", err));
+	return lp_watching_sighting(&super->run, &sighting, err);
+}
+
+static enum lp_code on_requests(struct supervisor *super, struct wire_reader *frame,
+				struct err *err)
+{
+	struct requests sent;
+
+	lp_requests_take(frame, &sent);
+	LP_TRY(lp_wire_done(frame, "requests", err));
+	lp_requests_add(&super->cluster.requests, lp_boot_ms(), &sent);
+	return LP_OK;
+}
+
 static enum lp_code on_frame(void *ctx, struct wire_reader *frame, struct err *err)
 {
 	struct supervisor *super = ctx;
 	struct event event;
 
-	if (frame->type == CLUSTER_SIGHTING) {
-		struct sighting sighting;
-		lp_sighting_take(frame, &sighting);
-		LP_TRY(lp_wire_done(frame, "sighting", err));
-		return lp_watching_sighting(&super->run, &sighting, err);
-	}
+	if (frame->type == CLUSTER_SIGHTING)
+		return on_sighting(super, frame, err);
+	if (frame->type == CLUSTER_REQUESTS)
+		return on_requests(super, frame, err);
 	if (frame->type != CLUSTER_EVENT)
 		return lp_err_set(err, LP_REJECTED, "frame of type %u", frame->type);
 	lp_event_take(frame, &event);

@@ -10,6 +10,9 @@
 /* drift: rows of events in LP_DRIFT_WINDOW_S; more are in the log alone */
 #define LP_DRIFT_TOLD 100u
 
+/* status: the requests of so many minutes are known */
+#define LP_REQUEST_MINUTES 60
+
 /* the control socket */
 #define LP_CONTROL_CLIENTS 8               /* at once; one more is hung up on */
 #define LP_CONTROL_REQUEST (4u * LP_KIB)   /* bytes of one request; past them the same */

@@ -12,6 +12,7 @@
 #include "agent/supervisor/leading.h"
 #include "agent/supervisor/link.h"
 #include "agent/supervisor/render_wire.h"
+#include "agent/supervisor/requests.h"
 #include "agent/supervisor/scaled.h"
 #include "agent/supervisor/supervisor.h"
 #include "platform/systemd.h"
@@ -101,6 +102,7 @@ struct cluster_link {
 	bool reached;      /* the API server answered last time */
 	int64_t reached_s; /* wall; of the last change of reached */
 	char error[LP_ERR_MAX];
+	struct request_ring requests;
 };
 
 struct supervisor {

@@ -442,6 +442,19 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 	return LP_OK;
 }
 
+/* What the API server had of us, for people who care for it: an idle hour is some dozens. */
+static void put_requests(const struct supervisor *super, struct json *doc, struct jval *obj)
+{
+	struct requests_told told = lp_requests_hour(&super->cluster.requests, lp_boot_ms());
+	struct jval *v = lp_json_put_obj(doc, obj, "requests");
+
+	lp_json_put_int(doc, v, "sinceSeconds", told.since_s);
+	lp_json_put_int(doc, v, "total", told.writes + told.reads + told.watches);
+	lp_json_put_int(doc, v, "writes", told.writes);
+	lp_json_put_int(doc, v, "reads", told.reads);
+	lp_json_put_int(doc, v, "watches", told.watches);
+}
+
 static void cluster_json(const struct supervisor *super, struct json *doc, struct jval *obj,
 			 struct health *health)
 {
@@ -450,6 +463,7 @@ static void cluster_json(const struct supervisor *super, struct json *doc, struc
 
 	lp_json_put_bool(doc, v, "reached", cluster->reached);
 	put_time(doc, v, "since", cluster->reached_s);
+	put_requests(super, doc, v);
 	if (cluster->error[0]) {
 		lp_json_put_str(doc, v, "error", cluster->error);
 		reason(health, 1, "the API server: %s", cluster->error);

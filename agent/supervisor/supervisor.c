@@ -534,6 +534,7 @@ int lp_supervisor_run(const struct config *config, const struct wish *wish, stru
 	super->notify.fd = -1;
 	super->run.super = super; /* close_all goes by it, however far run_all came */
 	super->started_s = lp_wall_s();
+	super->cluster.requests.begun_ms = lp_boot_ms();
 	lp_log(LOG_LEVEL_DEBUG, "starting", "config", config->file, "site", config->site, NULL);
 	enum lp_code code = run_all(super, err);
 	int exit = code == LP_OK ? 0 : super->exit ? super->exit : 2;

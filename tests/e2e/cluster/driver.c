@@ -255,6 +255,8 @@ static void print_events(struct channel *ch)
 		DIE_IF(lp_channel_next(ch, &found, &r, &err) != LP_OK);
 		if (!found)
 			return;
+		if (r.type == CLUSTER_REQUESTS)
+			continue;
 		if (r.type == CLUSTER_SIGHTING) {
 			take_sighting(&r);
 			continue;

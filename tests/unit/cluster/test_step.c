@@ -109,6 +109,26 @@ static bool setup_is_good(unsigned concurrency, int64_t request_ms)
 	return lp_wire_done(&r, "setup", &err) == LP_OK;
 }
 
+static void requests_cross_whole(void)
+{
+	static const struct requests sent = {.writes = 1, .reads = 2, .watches = 4000000000u};
+	struct wire_writer w;
+	struct requests back;
+
+	lp_buf_clear(&out);
+	lp_wire_begin(&w, &out, CLUSTER_REQUESTS);
+	lp_requests_put(&w, &sent);
+	CHECK_OK(lp_wire_end(&w, &err));
+	struct wire_reader r = frame(CLUSTER_REQUESTS);
+	lp_requests_take(&r, &back);
+	CHECK_OK(lp_wire_done(&r, "requests", &err));
+	CHECK(memcmp(&back, &sent, sizeof(sent)) == 0);
+	r = frame(CLUSTER_REQUESTS);
+	r.end -= 4;
+	lp_requests_take(&r, &back);
+	CHECK(lp_wire_done(&r, "requests", &err) == LP_REJECTED);
+}
+
 static void a_setup_out_of_bounds_is_refused(void)
 {
 	CHECK(setup_is_good(1, 1000));
@@ -338,6 +358,7 @@ int main(void)
 {
 	TEST(a_step_crosses_whole);
 	TEST(an_event_crosses_whole);
+	TEST(requests_cross_whole);
 	TEST(a_setup_out_of_bounds_is_refused);
 	TEST(a_wait_is_bounded_and_never_negative);
 	TEST(a_lease_is_not_held_for_ever);
