@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from support.sitefiles import small_site
-from support.told import is_applied, nothing_changes, source, wait_applied
+from support.told import is_applied, nothing_changes, source, wait_applied, wait_idle
 from support.waiting import wait_until
 
 COMMANDS = ["run", "sync", "status", "history", "events", "rollback", "resume", "suspend", "build",
@@ -239,7 +239,7 @@ def test_an_error_is_told_as_json_with_its_exit_code(device):
 
 def test_status_tells_a_person_what_runs(device):
     device.limpet.start()
-    wait_applied(device, device.second)
+    wait_idle(device)
     result = device.limpet.ok("status")
     for word in ("site demo", "ok", f"process {device.limpet.daemon.pid}", device.second[:12],
                  "Version 2", "ops@example.com", device.branch, device.remote.url):
