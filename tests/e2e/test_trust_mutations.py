@@ -466,7 +466,7 @@ def test_no_altered_allowed_signers_let_more_sign_than_for_git(forge, commits, g
     told = ask_by_files(git, cases)
     table("altered allowed signers", told)
     assert min(told["unreadable"], told["readable"], told["accepted"], told["unknown-signer"],
-               told["expired-key"]) > FILE_MUTATIONS / 100
+               told["expired-key"]) > 0  # of these about 14 in 800, by chance
 
 
 def test_no_altered_revocation_file_lets_more_sign_than_for_git(forge, commits, git):
@@ -482,5 +482,4 @@ def test_no_altered_revocation_file_lets_more_sign_than_for_git(forge, commits, 
                       [commit for commit in commits if commit.name in REVOKED[world.name]]))
     told = ask_by_files(git, cases)
     table("altered revocation files", told)
-    assert min(told["unreadable"], told["readable"], told["accepted"],
-               told["revoked-key"]) > FILE_MUTATIONS / 100
+    assert min(told["unreadable"], told["readable"], told["accepted"], told["revoked-key"]) > 0
