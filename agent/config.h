@@ -60,6 +60,7 @@ struct cluster_config {
 	int64_t reconcile_ms; /* full re-apply, jittered */
 	int64_t watch_ms;     /* how long the API server keeps one watch */
 	int64_t silence_ms;   /* a watch without a word for so long is dead */
+	bool events;          /* Kubernetes Events about the ApplySet parent */
 };
 
 struct retention_config {

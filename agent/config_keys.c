@@ -108,6 +108,8 @@ static const struct key cluster_keys[] = {
 	 "how long the API server is to keep one watch; its end costs one request"},
 	{"watchSilence", KEY_DURATION, FIELD(cluster_config, silence_ms), "4m", SECOND, DAY,
 	 "a watch without a word for so long is dead; bookmarks come every minute"},
+	{"events", KEY_BOOL, FIELD(cluster_config, events), "false", 0, 0,
+	 "write what happened as Kubernetes Events about limpet's ConfigMap, too; rate-limited"},
 	{0},
 };
 

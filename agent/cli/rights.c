@@ -75,7 +75,7 @@ static enum lp_code need(struct rights *rights, bool own, const char *group, con
 }
 
 /* The parent, the Lease and the key of the config digests. A POST names nothing. */
-static enum lp_code need_own(struct rights *rights, struct err *err)
+static enum lp_code need_own(struct rights *rights, bool events, struct err *err)
 {
 	static const char *const leases = "coordination.k8s.io";
 	char name[LP_NAME_MAX];
@@ -87,6 +87,8 @@ static enum lp_code need_own(struct rights *rights, struct err *err)
 	LP_TRY(need(rights, true, leases, "leases", "", RIGHT_CREATE, err));
 	LP_TRY(need(rights, true, "", "secrets", name, RIGHT_GET, err));
 	LP_TRY(need(rights, true, "", "secrets", "", RIGHT_CREATE, err));
+	if (events)
+		LP_TRY(need(rights, true, "", "events", "", RIGHT_CREATE | RIGHT_PATCH, err));
 	return need(rights, false, "", "nodes", "", RIGHT_LIST, err);
 }
 
@@ -177,7 +179,7 @@ enum lp_code lp_rights_load(const struct config *config, struct rights *ret, str
 	struct json_iter it = lp_json_iter(lp_json_get(kinds, "kinds"));
 	LP_TRY(lp_copy(rights.ns, sizeof(rights.ns), config->cluster.ns, err));
 	LP_TRY(lp_copy(rights.source, sizeof(rights.source), config->sources[0].name, err));
-	LP_TRY(need_own(&rights, err));
+	LP_TRY(need_own(&rights, config->cluster.events, err));
 	while (lp_json_next(&it))
 		LP_TRY(need_kind(&rights, it.value, err));
 	*ret = rights;

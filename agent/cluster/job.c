@@ -21,6 +21,7 @@ static void (*const begin[STEP_KIND_COUNT])(struct job *job) = {
 	[STEP_KINDS] = lp_kinds_begin,           [STEP_LOOK] = lp_look_begin,
 	[STEP_LEASE] = lp_lease_begin,           [STEP_SERVERS] = lp_servers_begin,
 	[STEP_CONFIG_KEY] = lp_config_key_begin, [STEP_CONFIG_LOOK] = lp_config_look_begin,
+	[STEP_ANNOUNCE] = lp_announce_begin,
 };
 
 /* --- ending --- */

@@ -7,7 +7,7 @@
  * it is done, failed or to be tried again, which is told as the step's event.
  *
  *	connect.c apply.c wait.c prune.c parent.c recover.c
- *	lease.c config.c                                      begin_... of each step kind
+ *	lease.c config.c announce.c                           begin_... of each step kind
  *	careful.c finish.c                                    an apply that looks first, its end
  *	job.c                                                 requests, answers, events
  *	role.c                                                the loop
@@ -45,6 +45,9 @@ struct cluster {
 	bool set_used;       /* that one was done: the next STEP_KINDS begins another */
 	uint8_t parent_says[LP_SHA256_BYTES]; /* what the last parent in the cluster was written as
 					       */
+
+	char parent_of[LP_SOURCE_NAME_MAX]; /* whose parent has */
+	char parent_uid[LP_UID_MAX];        /* this uid; "" not known */
 
 	struct watches *watches; /* watch.c's own; NULL: nothing was ordered */
 
@@ -294,6 +297,9 @@ void lp_config_key_begin(struct job *job);
 
 /* As lp_wait_begin. */
 void lp_config_look_begin(struct job *job);
+
+/* As lp_apply_begin. */
+void lp_announce_begin(struct job *job);
 
 /* As lp_wait_begin; tells EVENT_FOUND meanwhile. */
 void lp_recover_begin(struct job *job);

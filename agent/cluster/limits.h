@@ -58,6 +58,9 @@
 /* how long the API server may ask to be left alone; longer is taken for that */
 #define LP_RETRY_AFTER_MS (24 * 60 * 60 * 1000)
 
+/* Kubernetes Events about the ApplySet parent */
+#define LP_ANNOUNCE_BYTES (8u * LP_KIB) /* one, as JSON */
+
 /* ApplySet parent */
 #define LP_APPLYSET_MEMORY \
 	(256u * LP_KIB)            /* kinds and namespaces together; annotations hold as much */

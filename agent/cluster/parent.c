@@ -132,10 +132,12 @@ static void write_parent(struct job *job)
 		return;
 	}
 	lp_sha256(job->body.data, job->body.len, says);
-	if (job->step.exact && memcmp(says, cluster->parent_says, sizeof(says)) == 0)
+	if (job->step.exact && memcmp(says, cluster->parent_says, sizeof(says)) == 0) {
 		done(job, OUTCOME_UNCHANGED);
-	else
-		lp_job_send(job, APPLY, first_written);
+		return;
+	}
+	cluster->parent_uid[0] = '\0'; /* it may be made anew */
+	lp_job_send(job, APPLY, first_written);
 }
 
 bool lp_parent_take(struct job *job, struct metadata *ret)

@@ -203,6 +203,7 @@ const char *lp_step_kind_name(enum step_kind kind)
 		[STEP_KINDS] = "kinds",           [STEP_LOOK] = "look",
 		[STEP_LEASE] = "lease",           [STEP_SERVERS] = "servers",
 		[STEP_CONFIG_KEY] = "config-key", [STEP_CONFIG_LOOK] = "config-look",
+		[STEP_ANNOUNCE] = "announce",
 	};
 	return kind < STEP_KIND_COUNT ? names[kind] : "unknown";
 }

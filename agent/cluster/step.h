@@ -54,6 +54,7 @@ enum step_kind {
 	STEP_SERVERS, /* count the server nodes: lease.servers of the event */
 	STEP_CONFIG_KEY,  /* read the key of the config digests; make it of the body when missing */
 	STEP_CONFIG_LOOK, /* read the config digests that a workload carries */
+	STEP_ANNOUNCE,    /* write the Kubernetes Event key.name about the ApplySet's parent */
 	STEP_KIND_COUNT,
 };
 
@@ -100,7 +101,8 @@ struct step {
 				     stays as it is in the cluster. PLAIN looks first too when there are
 				     some, but takes nothing over */
 	struct slice body;        /* borrowed; APPLY: canonical JSON, PARENT: its floor, or empty;
-				     CONFIG_KEY: 32 random bytes */
+				     CONFIG_KEY: 32 random bytes, ANNOUNCE: the Event as JSON, but
+				     for its involvedObject */
 	struct lease_order lease; /* LEASE */
 	int64_t timeout_ms;       /* of the step; 0: a default of the role */
 };
@@ -121,7 +123,8 @@ enum outcome {
 	OUTCOME_UNCHANGED,
 	OUTCOME_PRUNED,
 	OUTCOME_GONE,    /* PRUNE: it was not there any more; LOOK: there is no parent;
-			    CONFIG_LOOK: it is not there; APPLY: see once */
+			    CONFIG_LOOK: it is not there; APPLY: see once; ANNOUNCE: there is
+			    no parent, and nothing was written */
 	OUTCOME_KEPT,    /* PRUNE: not ours (label or annotation), left alone; see message. APPLY by
 			    LOOK: the object's own annotation says that drift is only reported */
 	OUTCOME_HELD,    /* LEASE: it is ours */

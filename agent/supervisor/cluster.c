@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/cluster.h"
 
+#include "agent/supervisor/announcing.h"
 #include "agent/supervisor/telling.h"
 #include "agent/supervisor/watching.h"
 #include "platform/clock.h"
@@ -81,6 +82,8 @@ static enum lp_code on_frame(void *ctx, struct wire_reader *frame, struct err *e
 	LP_TRY(lp_wire_done(frame, "event", err));
 	if (lp_leading_is(&event))
 		return lp_leading_event(&super->run, &event, err);
+	if (lp_announcing_is(&event))
+		return lp_announcing_event(&super->run, &event, err);
 	return lp_watching_event(&super->run, &event) ? LP_OK
 						      : lp_applying_event(&super->run, &event, err);
 }
@@ -94,6 +97,7 @@ static void on_gone(void *ctx, const char *why)
 	super->cluster.discovered = false;
 	lp_watching_gone(&super->run);
 	lp_leading_gone(&super->run);
+	lp_announcing_gone(&super->run);
 	lp_applying_gone(&super->run, why);
 }
 
@@ -134,6 +138,7 @@ void lp_cluster_end(struct supervisor *super)
 	super->cluster.discovered = false;
 	lp_watching_gone(&super->run);
 	lp_leading_gone(&super->run);
+	lp_announcing_gone(&super->run);
 }
 
 enum lp_code lp_cluster_step(struct supervisor *super, const struct step *step, struct err *err)

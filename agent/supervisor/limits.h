@@ -13,6 +13,12 @@
 /* status: the requests of so many minutes are known */
 #define LP_REQUEST_MINUTES 60
 
+/* Kubernetes Events: a bucket of tokens, one for each try to write one */
+#define LP_ANNOUNCE_BURST    10u /* at once after a quiet time */
+#define LP_ANNOUNCE_REFILL_S 60  /* and then one in so long */
+#define LP_ANNOUNCE_WAITING  16u /* for a token; then the least telling one is left out */
+#define LP_ANNOUNCE_TRIES    3u  /* of one; then it is left out */
+
 /* the control socket */
 #define LP_CONTROL_CLIENTS 8               /* at once; one more is hung up on */
 #define LP_CONTROL_REQUEST (4u * LP_KIB)   /* bytes of one request; past them the same */

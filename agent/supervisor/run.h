@@ -74,15 +74,16 @@ struct source_run {
 	struct link render;
 	struct judging *judging; /* judging.c's own; NULL unless it works */
 
-	struct leading leading;    /* leading.c's own */
-	struct applying *applying; /* applying.c's own; NULL unless it works */
-	struct scaled scaled;      /* of the desired revision */
-	struct watching *watching; /* watching.c's own; NULL in one that does not watch */
-	bool deep;                 /* the next apply passes over nothing */
-	int64_t apply_delay_ms;    /* the last backoff of applying; 0 none */
-	bool incomplete;           /* the last apply left something out */
-	bool rebuilt;              /* the store was lost: the next apply prunes nothing */
-	struct tally tally;        /* of the last apply that ended */
+	struct leading leading;        /* leading.c's own */
+	struct applying *applying;     /* applying.c's own; NULL unless it works */
+	struct scaled scaled;          /* of the desired revision */
+	struct watching *watching;     /* watching.c's own; NULL in one that does not watch */
+	struct announcing *announcing; /* announcing.c's own; NULL until there is something */
+	bool deep;                     /* the next apply passes over nothing */
+	int64_t apply_delay_ms;        /* the last backoff of applying; 0 none */
+	bool incomplete;               /* the last apply left something out */
+	bool rebuilt;                  /* the store was lost: the next apply prunes nothing */
+	struct tally tally;            /* of the last apply that ended */
 	struct buf problems; /* what the last refused or incomplete revision lacks, line by line */
 
 	uint64_t polls, sent_bytes, received_bytes; /* since the start */

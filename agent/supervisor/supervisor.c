@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/supervisor.h"
 
+#include "agent/supervisor/announcing.h"
 #include "agent/supervisor/freshness.h"
 #include "agent/supervisor/run.h"
 #include "agent/supervisor/schedule.h"
@@ -485,6 +486,7 @@ static void close_all(struct supervisor *super)
 	lp_judging_end(&super->run);
 	lp_applying_end(&super->run);
 	lp_watching_close(&super->run);
+	lp_announcing_close(&super->run);
 	lp_scaled_free(&super->run.scaled);
 	lp_control_close(super);
 	lp_telling_close(super);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/supervisor/telling.h"
 
+#include "agent/supervisor/announcing.h"
 #include "agent/supervisor/applying.h"
 #include "agent/supervisor/run.h"
 #include "platform/clock.h"
@@ -158,6 +159,7 @@ static enum lp_code put(struct source_run *run, const struct happening *what,
 	LP_TRY(lp_tx_commit(&tx, err));
 	set_hour(telling);
 	tell_followers(super, ret);
+	lp_announcing_add(run, ret);
 	return LP_OK;
 }
 
