@@ -3,6 +3,7 @@
 
 import os
 import platform
+from datetime import datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -37,3 +38,8 @@ def wait_applied(limpet, commit, timeout=120):
     """Waits until commit is applied; returns the status."""
     return limpet.wait_status(lambda status: is_applied(status, commit),
                               f"{commit[:12]} applied", timeout)
+
+
+def when(stamp):
+    """Seconds since 1970 of a time in an audit event."""
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()

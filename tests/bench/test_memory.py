@@ -10,20 +10,22 @@ import shutil
 import time
 
 from figures import figure, wait_applied
+from many import many_files
 from support.sitefiles import synthetic_files
 
 RUNS = 5
+RUNS_OF_2000 = 2
 GAP_MAX_MS = 5.0
 TRIES = 3       # of one run, until its samples were close enough
 SETTLED_S = 1   # after the last word of a cycle, everything of it is over
 IDLE_S = 2
 
 
-def runs(run):
-    """Calls run(number), which returns a Report, until RUNS of them were sampled closely enough
+def runs(run, count=RUNS):
+    """Calls run(number), which returns a Report, until `count` of them were sampled closely enough
     or have used up their tries; every Report of every try, and how many runs stayed too loose."""
     reports, number, loose = [], 0, 0
-    for _ in range(RUNS):
+    for _ in range(count):
         for _ in range(TRIES):
             reports.append(run(number))
             number += 1
@@ -35,16 +37,16 @@ def runs(run):
     return reports, loose
 
 
-def memory_figure(name, reports, loose, bar_mib):
+def memory_figure(name, reports, loose, bar_mib, count=RUNS):
     """Prints the worst Report, process by process, and the figure with how closely it was sampled."""
     worst = max(reports, key=lambda report: report.peak_kib)
     print(f"\n{worst}\nparts of the peak: {worst.peak_parts}")
     gap_ms = max(report.worst_gap_ms for report in reports)
     closeness = f"sampled every {gap_ms:.1f} ms or closer" if gap_ms <= GAP_MAX_MS else \
-        f"samples up to {gap_ms:.1f} ms apart, repeated runs: {len(reports) - RUNS}"
+        f"samples up to {gap_ms:.1f} ms apart, repeated runs: {len(reports) - count}"
     if loose:
-        closeness += f"; IN {loose} OF {RUNS} RUNS STILL OVER {GAP_MAX_MS:.0f} ms: a short peak may be missing"
-    figure(f"{name}, worst of {RUNS} runs", worst.peak_kib / 1024, bar_mib, "MiB",
+        closeness += f"; IN {loose} OF {count} RUNS STILL OVER {GAP_MAX_MS:.0f} ms: a short peak may be missing"
+    figure(f"{name}, worst of {count} runs", worst.peak_kib / 1024, bar_mib, "MiB",
            f"all: {[report.peak_kib for report in reports]} KiB; {closeness}")
 
 
@@ -57,6 +59,16 @@ def first_sync(site, commit):
         site.limpet.release()
         wait_applied(site.limpet, commit)
         time.sleep(0.5)
+    return report
+
+
+def at_rest(site):
+    """The Report of a daemon that watches everything and has nothing to do; it is stopped then."""
+    site.limpet.wait_status(lambda status: status["sources"][0]["drift"]["watching"], "all to be watched")
+    time.sleep(SETTLED_S)
+    with site.limpet.measured() as report:
+        time.sleep(IDLE_S)
+    assert site.limpet.stop() == 0
     return report
 
 
@@ -76,7 +88,7 @@ def test_a_first_sync_of_250_objects_fits(site):
         assert site.limpet.stop() == 0
         return report
 
-    memory_figure("peak PSS, first sync of 250 objects", *runs(run), 12.0)
+    memory_figure("peak PSS, first sync of 250 objects", *runs(run), 10.0)
 
 
 def test_an_idle_daemon_with_100_objects_is_small(site):
@@ -86,10 +98,25 @@ def test_an_idle_daemon_with_100_objects_is_small(site):
     def run(number):
         # A daemon of its own each time, at rest after it has fetched and applied everything.
         first_sync(site, commit)
-        time.sleep(SETTLED_S)
-        with site.limpet.measured() as report:
-            time.sleep(IDLE_S)
-        assert site.limpet.stop() == 0
-        return report
+        return at_rest(site)
 
     memory_figure("PSS, idle, 100 objects", *runs(run), 4.0)
+
+
+def test_2000_objects_fit_while_they_are_applied_and_at_rest(site):
+    at_the_default_poll(site)
+    idle = []
+
+    def run(number):
+        site.repo.clear()
+        commit = site.repo.publish(many_files(2000, f"{site.prefix}-{number}"), "Many objects")
+        report = first_sync(site, commit)
+        idle.append(at_rest(site))
+        return report
+
+    reports, loose = runs(run, RUNS_OF_2000)
+    loose_idle = sum(report.worst_gap_ms > GAP_MAX_MS for report in idle)
+    try:
+        memory_figure("PSS, idle, 2,000 objects", idle, loose_idle, 6.0, len(idle))
+    finally:
+        memory_figure("peak PSS, first sync of 2,000 objects", reports, loose, 16.0, RUNS_OF_2000)
