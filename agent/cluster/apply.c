@@ -35,7 +35,7 @@ static void unknown_kind(struct job *job)
 static bool has_moved(const struct job *job, const struct metadata *now)
 {
 	if (job->step.known.version[0])
-		return lp_live_moved(&job->step.known, &now->live);
+		return lp_live_moved(&job->step.known, now, job->sent_s);
 	/* not newer than what we had seen before we sent it: nobody wrote anything */
 	if (job->newest[0] && !lp_version_newer(now->live.version, job->newest))
 		return false;

@@ -55,26 +55,35 @@ static void compare(const struct job *job, struct slice after, struct story *ret
 		snprintf(ret->text, sizeof(ret->text), "who changed it: %s", err.msg);
 }
 
-/* Whether the apply changed something. What was taken over and given back moves the version. */
-static bool has_changed(const struct look *l, const struct live *now)
+/*
+ * Whether the apply changed something. What was taken over and given back moves the version; and
+ * so do controllers between the look and the apply, above all when an object is new.
+ */
+static bool has_changed(const struct job *job, const struct metadata *now)
 {
-	if (l->refused[0])
-		return memcmp(l->live.entry, now->entry, sizeof(now->entry)) != 0;
-	return l->wrote || lp_live_moved(&l->live, now);
+	const struct look *l = &job->look;
+	const struct live *live = &now->live;
+
+	if (!l->refused[0] && l->wrote)
+		return true;
+	if (l->refused[0] || (job->step.how == APPLY_LOOK && !live->generation))
+		return memcmp(l->live.entry, live->entry, sizeof(live->entry)) != 0;
+	return lp_live_moved(&l->live, now, job->sent_s);
 }
 
 void lp_finish_applied(struct job *job)
 {
-	const struct look *l = &job->look;
+	struct metadata now;
 	struct story story;
 
-	if (!l->before.len) {
+	if (!job->look.before.len) {
 		lp_apply_done(job, OUTCOME_CREATED);
 		return;
 	}
+	if (!lp_apply_take(job, &now))
+		return;
 	compare(job, LP_SLICE_OF(&job->answer), &story);
-	finish(job, &story,
-	       has_changed(l, &job->event.live) ? OUTCOME_CONFIGURED : OUTCOME_UNCHANGED);
+	finish(job, &story, has_changed(job, &now) ? OUTCOME_CONFIGURED : OUTCOME_UNCHANGED);
 }
 
 /* Nothing was written, so that the object is as it was at the look. */

@@ -150,13 +150,19 @@ struct slice lp_metadata_annotation(const struct metadata *metadata, const char 
 	return lp_skim_get(metadata->annotations, key);
 }
 
-bool lp_live_moved(const struct live *known, const struct live *now)
+bool lp_live_moved(const struct live *known, const struct metadata *now, int64_t sent_s)
 {
-	if (strcmp(known->version, now->version) == 0)
+	const struct live *live = &now->live;
+
+	if (strcmp(known->version, live->version) == 0)
 		return false;
-	/* Something moved. A status moves neither generation nor our entry with its time. */
-	return memcmp(known->entry, now->entry, sizeof(now->entry)) != 0 || !now->generation ||
-	       known->generation != now->generation;
+	if (memcmp(known->entry, live->entry, sizeof(live->entry)) != 0)
+		return true;
+	/* What an apply changes moves the time in our entry, to the second: others wrote. */
+	if (now->applied_s && now->applied_s < sent_s - 1)
+		return false;
+	/* In the same second all else counts. A status does not move the generation. */
+	return !live->generation || known->generation != live->generation;
 }
 
 static bool is_decimal(const char *text)

@@ -49,8 +49,11 @@ struct slice lp_metadata_annotation(const struct metadata *metadata, const char 
 /* By what an object in the cluster asks for it; NULL: it does not. */
 const struct annotation *lp_metadata_asks(const struct metadata *metadata, enum asks asks);
 
-/* Whether an apply that was told `known` before and answered `now` changed the object. */
-bool lp_live_moved(const struct live *known, const struct live *now);
+/*
+ * Whether an apply that was told `known` before, was sent at sent_s (our wall clock) and answered
+ * `now` changed the object, and not somebody else in between.
+ */
+bool lp_live_moved(const struct live *known, const struct metadata *now, int64_t sent_s);
 
 /*
  * Appends the object in body (canonical JSON) to out with the label part-of = id. LP_REJECTED:

@@ -118,23 +118,42 @@ static void names_that_the_api_cannot_have_are_refused(void)
 				  &err));
 }
 
+#define EIGHT 1795248000 /* 2026-11-21T08:00:00Z */
+
 static void an_apply_that_moved_nothing_is_told_from_one_that_did(void)
 {
-	struct live before = read(OBJECT("10", ENTRY("2026-11-21T08:00:00Z", "{}"))).live;
-	struct live same = before;
-	struct live status = read(OBJECT("11", ENTRY("2026-11-21T08:00:00Z", "{}"))).live;
-	struct live later = read(OBJECT("12", ENTRY("2026-11-21T08:00:09Z", "{}"))).live;
-	struct live fields = read(OBJECT("12", ENTRY("2026-11-21T08:00:00Z", "{\"f:a\":{}}"))).live;
+	struct metadata same = read(OBJECT("10", ENTRY("2026-11-21T08:00:00Z", "{}")));
+	struct metadata status = read(OBJECT("11", ENTRY("2026-11-21T08:00:00Z", "{}")));
+	struct metadata later = read(OBJECT("12", ENTRY("2026-11-21T08:00:09Z", "{}")));
+	struct metadata fields = read(OBJECT("12", ENTRY("2026-11-21T08:00:00Z", "{\"f:a\":{}}")));
+	struct live before = same.live;
 
-	CHECK(!lp_live_moved(&before, &same));
-	CHECK(!lp_live_moved(&before, &status));
-	CHECK(lp_live_moved(&before, &later));
-	CHECK(lp_live_moved(&before, &fields));
-	status.generation = 4;
-	CHECK(lp_live_moved(&before, &status));
+	CHECK(status.applied_s == EIGHT);
+	CHECK(!lp_live_moved(&before, &same, EIGHT));
+	CHECK(!lp_live_moved(&before, &status, EIGHT));
+	CHECK(lp_live_moved(&before, &later, EIGHT + 9));
+	CHECK(lp_live_moved(&before, &fields, EIGHT));
+	status.live.generation = 4;
+	CHECK(lp_live_moved(&before, &status, EIGHT));
 	/* without a generation there is nothing but the version to go by */
-	before.generation = status.generation = 0;
-	CHECK(lp_live_moved(&before, &status));
+	before.generation = status.live.generation = 0;
+	CHECK(lp_live_moved(&before, &status, EIGHT));
+}
+
+static void what_others_wrote_since_is_no_change_of_ours(void)
+{
+	struct metadata now = read(OBJECT("11", ENTRY("2026-11-21T08:00:00Z", "{}")));
+	struct live before = now.live;
+
+	memcpy(before.version, "10", 3);
+	now.live.generation = before.generation + 1;
+	CHECK(lp_live_moved(&before, &now, EIGHT + 1));
+	CHECK(!lp_live_moved(&before, &now, EIGHT + 2));
+	before.generation = now.live.generation = 0;
+	CHECK(!lp_live_moved(&before, &now, EIGHT + 2));
+	/* an object whose server keeps no entries has no time either */
+	now.applied_s = 0;
+	CHECK(lp_live_moved(&before, &now, EIGHT + 2));
 }
 
 static const char *marked(const char *body)
@@ -252,6 +271,7 @@ int main(void)
 	TEST(an_answer_without_a_uid_is_refused);
 	TEST(names_that_the_api_cannot_have_are_refused);
 	TEST(an_apply_that_moved_nothing_is_told_from_one_that_did);
+	TEST(what_others_wrote_since_is_no_change_of_ours);
 	TEST(the_label_is_put_into_what_labels_there_are);
 	TEST(labels_of_a_template_or_in_a_string_are_left_alone);
 	TEST(an_object_that_cannot_be_marked_is_refused);
