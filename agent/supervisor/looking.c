@@ -40,6 +40,19 @@ static enum lp_code read_desired(struct source_run *run, const struct object_key
 	return lp_ledger_body(&ledger, &wanted, body, err);
 }
 
+bool lp_looking_is_left(struct source_run *run, const struct object_key *key)
+{
+	LP_AUTO(lp_buf_free) struct buf body = LP_BUF(LP_OBJECT_BYTES);
+	LP_AUTO(lp_decision_free) struct decision decision = {0};
+	struct stored_object object;
+	struct err err;
+
+	if (read_desired(run, key, &object, &body, &err) != LP_OK ||
+	    lp_decide(run->config, &run->scaled, key, LP_SLICE_OF(&body), &decision, &err) != LP_OK)
+		return false;
+	return decision.make_only;
+}
+
 static enum lp_code send_look(struct source_run *run, struct look *look, bool suspended,
 			      struct err *err)
 {

@@ -107,6 +107,23 @@ static void note_watch(struct source_run *run, const struct sighting *sighting)
 	}
 }
 
+/* What it differs in is looked at in any case. */
+static void tell_finding(struct source_run *run, const struct sighting *sighting,
+			 const struct drift_finding *finding)
+{
+	const struct object_key *key = &sighting->key;
+	/* In the middle of a plan it is mostly our own write, seen before its answer: what is not
+	 * is looked at afterwards, and told then. A Job may go when it has finished. */
+	bool ours = run->applying && run->applying->part == PART_PLAN;
+	bool gone = finding->reason == DRIFT_DELETED;
+
+	if (!finding->news || !key->name[0] || ours || (gone && strcmp(key->kind, "Job") == 0))
+		return;
+	if (gone || !lp_looking_is_left(run, key))
+		lp_watching_tell(run, LP_HAPPENED_DETECTED, key, sighting->manager,
+				 lp_drift_reason_name(finding->reason));
+}
+
 enum lp_code lp_watching_sighting(struct source_run *run, const struct sighting *sighting,
 				  struct err *err)
 {
@@ -118,13 +135,7 @@ enum lp_code lp_watching_sighting(struct source_run *run, const struct sighting 
 	LP_TRY(lp_drift_seen(&w->drift, sighting, &finding, err));
 	if (sighting->kind != SIGHT_THERE && sighting->kind != SIGHT_GONE)
 		note_watch(run, sighting);
-	/* In the middle of a plan it is mostly our own write, seen before its answer: what is not
-	 * is looked at afterwards, and told then. A Job may go when it has finished. */
-	bool ours = run->applying && run->applying->part == PART_PLAN;
-	bool job = strcmp(sighting->key.kind, "Job") == 0 && finding.reason == DRIFT_DELETED;
-	if (finding.news && sighting->key.name[0] && !ours && !job)
-		lp_watching_tell(run, LP_HAPPENED_DETECTED, &sighting->key, sighting->manager,
-				 lp_drift_reason_name(finding.reason));
+	tell_finding(run, sighting, &finding);
 	if (finding.deep)
 		want_deep(run, sighting->message);
 	lp_watching_go_on(run);

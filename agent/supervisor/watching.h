@@ -93,6 +93,10 @@ void lp_looking_end(struct source_run *run);
 bool lp_looking_is_dry(const struct source_run *run, bool suspended,
 		       const struct decision *decision);
 
+/* Whether an object is only made when it is missing, and then left as others make it: then no edit
+ * of it is drift. False also when the store cannot tell. */
+bool lp_looking_is_left(struct source_run *run, const struct object_key *key);
+
 /* An object is as event, an answer to an apply, says. */
 void lp_looking_remember(struct source_run *run, const struct event *event, bool looked);
 #endif

@@ -106,10 +106,14 @@ def test_an_object_of_which_only_the_start_is_ours(site, key, value):
     assert data(site, "theirs") == {"version": "theirs"}
 
     edit(site, "ours", version="2")
+    site.cluster.kubectl("label", "configmap", "ours", "-n", site.namespace, "mine=yes")
+    site.limpet.wait_status(lambda s: source(s)["drift"]["differs"] == 0, "nothing to differ")
     site.limpet.ok("sync")
     always(lambda: data(site, "ours") == {"version": "2"}, "no heal", 1)
+    assert not [e for e in site.limpet.json("events")["events"] if "object" in e], "nothing is said"
     site.cluster.api.delete("ConfigMap", "ours", site.namespace)
     wait_until(lambda: data(site, "ours") == {"version": "1"}, "it to be made again")
+    assert [e["message"] for e in events(site, "detected")] == ["deleted"]
     site.repo.remove("ours.yaml")
     site.repo.remove("theirs.yaml")
     watched(site, publish(site))
