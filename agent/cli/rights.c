@@ -3,7 +3,7 @@
 
 #include "agent/cli/daemon.h"
 #include "agent/cluster/applyset.h"
-#include "agent/cluster/precious.h"
+#include "agent/precious.h"
 #include "agent/supervisor/holding.h"
 #include "platform/clock.h"
 #include "store/db.h"

@@ -4,8 +4,8 @@
  * asked to keep it. The delete names the uid that was judged, so that nothing can come between.
  */
 #include "agent/cluster/job.h"
-#include "agent/cluster/precious.h"
 #include "agent/cluster/skim.h"
+#include "agent/precious.h"
 
 #include <string.h>
 

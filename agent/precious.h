@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIMPET_AGENT_CLUSTER_PRECIOUS_H
-#define LIMPET_AGENT_CLUSTER_PRECIOUS_H
+#ifndef LIMPET_AGENT_PRECIOUS_H
+#define LIMPET_AGENT_PRECIOUS_H
 /* Kinds whose deletion takes along what nobody can bring back. */
 #include <stdbool.h>
 

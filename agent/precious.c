@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/cluster/precious.h"
+#include "agent/precious.h"
 
 #include <stddef.h>
 #include <string.h>
