@@ -107,6 +107,23 @@ bool lp_annotation_is(const char *key, struct slice text, enum asks asks)
 	return false;
 }
 
+bool lp_annotation_known(const char *key, struct slice text, char *ret, size_t size)
+{
+	size_t used = 0;
+
+	*ret = '\0';
+	for (const struct annotation *a = lp_annotations; a->key; a++) {
+		if (strcmp(a->key, key) != 0)
+			continue;
+		if (lp_annotation_says(a, text))
+			return true;
+		if (used < size)
+			used += (size_t)snprintf(ret + used, size - used, "%s\"%s\"",
+						 used ? " or " : "", a->value);
+	}
+	return false;
+}
+
 /* --- telling --- */
 
 static bool is_own(const struct annotation *a)

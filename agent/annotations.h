@@ -57,6 +57,12 @@ const struct annotation *lp_annotations_ask(enum asks asks, unsigned where,
 /* As lp_annotations_ask, for the limpet.dev/... one of a single key and its text. */
 bool lp_annotation_is(const char *key, struct slice text, enum asks asks);
 
+/*
+ * Whether the text of a limpet.dev/... annotation is one that the table has. Otherwise *ret (size
+ * bytes with its NUL) is what it could be: "\"report\" or \"heal\"".
+ */
+bool lp_annotation_known(const char *key, struct slice text, char *ret, size_t size);
+
 /* Appends the table for people, as Markdown. */
 LP_CHECKED enum lp_code lp_annotations_reference(struct buf *out, struct err *err);
 /* The same for programs: a list in doc of {key, value, in, meaning, same: [{by, key, value}]}. */

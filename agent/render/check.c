@@ -225,6 +225,32 @@ static void check_ignore(struct check *c, const struct jval *metadata)
 	}
 }
 
+/* A word that nothing heeds is a wish that is not granted: better told than passed over. */
+static void check_word(struct check *c, const struct jval *metadata, const char *path,
+		       const char *key)
+{
+	const struct jval *v = lp_json_at(metadata, "annotations", key, NULL);
+	struct slice text = lp_json_slice(v);
+	char known[100], field[100];
+
+	if (!text.data || lp_annotation_known(key, text, known, sizeof(known)))
+		return;
+	snprintf(field, sizeof(field), "%s.annotations.%s", path, key);
+	wrong(c, v, field, "\"%.*s\"; expected %s", text.len < 80 ? (int)text.len : 80,
+	      (const char *)text.data, known);
+}
+
+static void check_words(struct check *c, const struct jval *metadata)
+{
+	static const char *const keys[] = {LP_DRIFT_ANNOTATION, LP_PRUNE_ANNOTATION,
+					   LP_RESTART_ANNOTATION};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		check_word(c, metadata, "metadata", keys[i]);
+	check_word(c, lp_json_at(c->m->root, "spec", "template", "metadata", NULL),
+		   "spec.template.metadata", LP_RESTART_ANNOTATION);
+}
+
 static void check_applyset(struct check *c, const struct jval *metadata)
 {
 	static const char label[] = "applyset.kubernetes.io/part-of";
@@ -258,6 +284,7 @@ bool lp_check_object(const struct manifest *m, struct problems *problems, struct
 	check_texts(&c, metadata, "labels");
 	check_texts(&c, metadata, "annotations");
 	check_ignore(&c, metadata);
+	check_words(&c, metadata);
 	check_applyset(&c, metadata);
 	return !c.bad;
 }

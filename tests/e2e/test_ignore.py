@@ -162,6 +162,19 @@ def test_a_bad_pointer_is_refused_with_file_and_line(site):
                                            {"limpet.dev/ignore": "/" + "a" * 2047})))
 
 
+@pytest.mark.parametrize("key,value,says", [
+    ("drift", "off", '\\"report\\" or \\"heal\\"'), ("prune", "false", '\\"disabled\\"'),
+    ("restart", "", '\\"off\\"')])
+def test_a_word_that_nobody_knows_is_refused_with_file_and_line(site, key, value, says):
+    site.limpet.start()
+    bad = publish(site, config_map(site, "till", {"v": "1"}, {f"limpet.dev/{key}": value}))
+
+    told = json.dumps(wait_refused(site, bad))
+    assert f"till.yaml:1: metadata.annotations.limpet.dev/{key}" in told
+    assert f"expected {says}" in told
+    watched(site, publish(site, config_map(site, "till", {"v": "1"})))
+
+
 # --- autoscalers ---
 
 def deployment(site, replicas, image="till:1"):

@@ -90,6 +90,28 @@ static void ignore_has_two_words_besides_pointers(void)
 	CHECK(!asks(ASKS_IGNORE, LP_IGNORE_ANNOTATION, "all", false));
 }
 
+static bool is_known(const char *key, const char *text, char ret[40])
+{
+	return lp_annotation_known(key, (struct slice){(const uint8_t *)text, strlen(text)}, ret,
+				   40);
+}
+
+static void a_word_that_nobody_knows_is_told_with_those_that_are(void)
+{
+	char known[40];
+
+	CHECK(is_known(LP_DRIFT_ANNOTATION, "Heal", known));
+	CHECK(is_known(LP_PRUNE_ANNOTATION, "disabled", known));
+	CHECK(!is_known(LP_DRIFT_ANNOTATION, "heel", known));
+	CHECK_STR(known, "\"report\" or \"heal\"");
+	CHECK(!is_known(LP_RESTART_ANNOTATION, "", known));
+	CHECK_STR(known, "\"off\"");
+	CHECK(!is_known("limpet.dev/none", "off", known));
+	CHECK_STR(known, "");
+	CHECK(!is_known(LP_IGNORE_ANNOTATION, "x", known)); /* more than there is room for */
+	CHECK(strlen(known) == 39);
+}
+
 static void each_word_of_a_peer_has_one_of_our_own(void)
 {
 	for (const struct annotation *a = lp_annotations; a->key; a++) {
@@ -137,6 +159,7 @@ int main(void)
 	TEST(one_key_is_read_by_the_same_table);
 	TEST(flux_words_mean_another_thing_on_a_device);
 	TEST(ignore_has_two_words_besides_pointers);
+	TEST(a_word_that_nobody_knows_is_told_with_those_that_are);
 	TEST(each_word_of_a_peer_has_one_of_our_own);
 	TEST(the_readme_has_exactly_this_table);
 	TEST(programs_are_told_the_same);

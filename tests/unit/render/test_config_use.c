@@ -243,7 +243,7 @@ static void an_immutable_object_restarts_nothing(void)
 static void an_annotation_says_that_nothing_restarts(void)
 {
 	CHECK(use_of(MAP("1", "2") TILL(OFF, ENV_FROM("configMapRef", "m"))) == CONFIG_KEPT);
-	CHECK(use_of(MAP("1", "2") TILL("limpet.dev/restart: \"on\"",
+	CHECK(use_of(MAP("1", "2") TILL("example.com/restart: \"off\"",
 					ENV_FROM("configMapRef", "m"))) == CONFIG_USED);
 	CHECK(use_of("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, annotations: {" OFF
 		     "}}\ndata: {a: b}\n" TILL("", ENV_FROM("configMapRef", "m"))) == CONFIG_KEPT);
