@@ -270,6 +270,9 @@ void lp_wait_begin(struct job *job);
 /* As lp_wait_begin. */
 void lp_prune_begin(struct job *job);
 
+/* Whether an object in the cluster is the step's source's, made by us; why not (cut to size). */
+bool lp_job_owns(const struct job *job, const struct metadata *m, char *ret_why, size_t size);
+
 /* As lp_wait_begin; ends at once. */
 void lp_kinds_begin(struct job *job);
 

@@ -11,29 +11,40 @@
 
 static void look(struct job *job);
 
-/* Why the object is to be left alone: in the event's message. False: it is ours to delete. */
-static bool is_kept(struct job *job, const struct metadata *m)
+bool lp_job_owns(const struct job *job, const struct metadata *m, char *ret_why, size_t size)
 {
-	const struct step *step = &job->step;
-	char id[LP_APPLYSET_ID_MAX], *message = job->event.message;
-	size_t size = sizeof(job->event.message);
+	char id[LP_APPLYSET_ID_MAX];
 	struct slice label = lp_metadata_label(m, LP_PART_OF_LABEL);
-	const struct annotation *keeper = lp_metadata_asks(m, ASKS_KEEP);
 
-	lp_applyset_source_id(step->source, job->cluster->setup.ns, id);
-	if (step->uid[0] && strcmp(step->uid, m->uid) != 0)
-		snprintf(message, size, "somebody has made it again since (uid %s, not %s)", m->uid,
-			 step->uid);
-	else if (!lp_skim_is(label, id))
-		snprintf(message, size,
+	lp_applyset_source_id(job->step.source, job->cluster->setup.ns, id);
+	if (!lp_skim_is(label, id))
+		snprintf(ret_why, size,
 			 "it is not ours (any more): its label " LP_PART_OF_LABEL
 			 " is %.*s, not \"%s\"",
 			 label.len ? (int)label.len : 7,
 			 label.len ? (const char *)label.data : "missing", id);
 	else if (!m->applied)
-		snprintf(message, size,
+		snprintf(ret_why, size,
 			 "nothing in it says that limpet has applied it: it has our label from the "
 			 "object that it was made of, or lost its managedFields");
+	else
+		return true;
+	return false;
+}
+
+/* Why the object is to be left alone: in the event's message. False: it is ours to delete. */
+static bool is_kept(struct job *job, const struct metadata *m)
+{
+	const struct step *step = &job->step;
+	char *message = job->event.message;
+	size_t size = sizeof(job->event.message);
+	const struct annotation *keeper = lp_metadata_asks(m, ASKS_KEEP);
+
+	if (step->uid[0] && strcmp(step->uid, m->uid) != 0)
+		snprintf(message, size, "somebody has made it again since (uid %s, not %s)", m->uid,
+			 step->uid);
+	else if (!lp_job_owns(job, m, message, size))
+		return true;
 	else if (keeper)
 		snprintf(message, size, "its annotation %s says so", keeper->key);
 	else if (lp_is_precious(step->key.group, step->key.kind))
