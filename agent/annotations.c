@@ -23,6 +23,10 @@ static const char *const meanings[ASKS_COUNT] = {
 	[ASKS_LEAVE] = "the object is neither applied nor pruned, and nothing of it is drift",
 	[ASKS_ONCE] = "the object is made when it is missing, and then left alone",
 	[ASKS_KEEP] = "the object stays in the cluster when it is no longer in the revision",
+	[ASKS_RECREATE] =
+		"when a field is to change that cannot, the object is deleted and made anew; not "
+		"for a Namespace, CustomResourceDefinition, PersistentVolume or "
+		"PersistentVolumeClaim",
 	[ASKS_NO_RESTART] =
 		"no pod restarts because of this workload's, ConfigMap's or Secret's new "
 		"content",
@@ -46,6 +50,11 @@ const struct annotation lp_annotations[] = {
 	{FLUX "ssa", "Ignore", ASKS_KEEP, ASKED_IN_CLUSTER, false, true, "Flux"},
 	{FLUX "reconcile", "disabled", ASKS_KEEP, ASKED_IN_CLUSTER, false, true, "Flux"},
 	{ARGO "sync-options", "Prune=false", ASKS_KEEP, ASKED_IN_CLUSTER, true, false, "Argo CD"},
+	{LP_RECREATE_ANNOTATION, "enabled", ASKS_RECREATE, ASKED_IN_REVISION, false, false,
+	 "limpet"},
+	{FLUX "force", "enabled", ASKS_RECREATE, ASKED_IN_REVISION, false, true, "Flux"},
+	{ARGO "sync-options", "Force=true", ASKS_RECREATE, ASKED_IN_REVISION, true, false,
+	 "Argo CD"},
 	{LP_RESTART_ANNOTATION, "off", ASKS_NO_RESTART, ASKED_IN_REVISION, false, false, "limpet"},
 	{0},
 };

@@ -9,10 +9,11 @@
 #include "platform/buf.h"
 #include "platform/json.h"
 
-#define LP_DRIFT_ANNOTATION   "limpet.dev/drift"
-#define LP_IGNORE_ANNOTATION  "limpet.dev/ignore"
-#define LP_PRUNE_ANNOTATION   "limpet.dev/prune"
-#define LP_RESTART_ANNOTATION "limpet.dev/restart"
+#define LP_DRIFT_ANNOTATION    "limpet.dev/drift"
+#define LP_IGNORE_ANNOTATION   "limpet.dev/ignore"
+#define LP_PRUNE_ANNOTATION    "limpet.dev/prune"
+#define LP_RECREATE_ANNOTATION "limpet.dev/recreate"
+#define LP_RESTART_ANNOTATION  "limpet.dev/restart"
 
 enum asks {
 	ASKS_REPORT,     /* a foreign edit is told of, and left */
@@ -21,6 +22,7 @@ enum asks {
 	ASKS_LEAVE,      /* the object is neither applied nor pruned */
 	ASKS_ONCE,       /* it is made when it is missing, and then left alone */
 	ASKS_KEEP,       /* the object is not deleted when it is no longer wanted */
+	ASKS_RECREATE,   /* it is deleted and made anew when a field of it cannot change */
 	ASKS_NO_RESTART, /* no pod restarts for a ConfigMap or Secret */
 	ASKS_COUNT,
 };

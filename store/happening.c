@@ -16,7 +16,7 @@ static const char *const names[LP_HAPPENED_KINDS] = {
 	[LP_HAPPENED_SUSPENDED] = "suspended",   [LP_HAPPENED_RESUMED] = "resumed",
 	[LP_HAPPENED_AWAY] = "api-server-away",  [LP_HAPPENED_BACK] = "api-server-back",
 	[LP_HAPPENED_STORE_LOST] = "store-lost", [LP_HAPPENED_STANDBY] = "standby",
-	[LP_HAPPENED_TOOK_OVER] = "took-over",
+	[LP_HAPPENED_TOOK_OVER] = "took-over",   [LP_HAPPENED_RECREATED] = "recreated",
 };
 
 const char *lp_happening_name(enum happening_kind kind)

@@ -31,6 +31,7 @@ enum happening_kind {
 	LP_HAPPENED_STORE_LOST, /* the store was damaged: this one is new */
 	LP_HAPPENED_STANDBY,    /* another agent holds the Lease, and writes */
 	LP_HAPPENED_TOOK_OVER,  /* it is gone, and this one writes */
+	LP_HAPPENED_RECREATED,  /* an object was deleted, to be made anew */
 	LP_HAPPENED_KINDS,
 };
 

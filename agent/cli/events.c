@@ -74,6 +74,7 @@ static const char *colour_of(const char *name)
 	case LP_HAPPENED_ROLLED_BACK:
 	case LP_HAPPENED_AWAY:
 	case LP_HAPPENED_STANDBY:
+	case LP_HAPPENED_RECREATED:
 		return lp_cli_yellow();
 	default:
 		return lp_cli_plain();

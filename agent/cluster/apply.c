@@ -146,7 +146,7 @@ void lp_apply_refused(struct job *job)
 	else if (is_duplicate(job, &status))
 		lp_finish_duplicate(job, &status);
 	else
-		lp_job_refused(job);
+		lp_recreate_or_refuse(job);
 }
 
 static void answer(struct job *job)

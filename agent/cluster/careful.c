@@ -46,7 +46,7 @@ static void apply(struct job *job)
 		lp_apply_send(job, job->step.how == APPLY_DRY);
 }
 
-static void keep_refusal(struct job *job)
+void lp_careful_keep_refusal(struct job *job)
 {
 	lp_buf_free(&job->look.refusal);
 	job->look.refusal = job->answer;
@@ -62,7 +62,20 @@ static void refused_after_all(struct job *job)
 	job->look.refusal = (struct buf){0};
 	job->status = job->look.refusal_status;
 	job->event.message[0] = '\0';
-	lp_job_refused(job);
+	lp_recreate_or_refuse(job);
+}
+
+void lp_careful_anew(struct job *job)
+{
+	struct look *l = &job->look;
+
+	lp_buf_free(&l->before);
+	lp_buf_free(&l->refusal);
+	lp_buf_free(&l->undo);
+	l->second = l->renew = l->wrote = l->hands = l->made = false;
+	l->take = job->step.how == APPLY_LOOK;
+	l->refused[0] = '\0';
+	apply(job);
 }
 
 /* --- managedFields --- */
@@ -204,7 +217,7 @@ bool lp_careful_undo(struct job *job)
 
 	if (!l->wrote || !l->undo.len || !l->version[0])
 		return false;
-	keep_refusal(job);
+	lp_careful_keep_refusal(job);
 	l->take = false;
 	if (lp_managed_put_back(LP_SLICE_OF(&l->undo), l->version, &patch, &err) != LP_OK)
 		lp_job_error(job, &err);
@@ -320,7 +333,7 @@ void lp_careful_begin(struct job *job)
 
 void lp_careful_renew(struct job *job)
 {
-	keep_refusal(job);
+	lp_careful_keep_refusal(job);
 	job->look.renew = true;
 	lp_careful_begin(job);
 }
@@ -335,7 +348,7 @@ void lp_careful_second(struct job *job)
 		lp_finish_dry_refused(job);
 		return;
 	}
-	keep_refusal(job);
+	lp_careful_keep_refusal(job);
 	l->second = l->take = true;
 	lp_careful_begin(job);
 }

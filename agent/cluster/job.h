@@ -9,8 +9,9 @@
  *	connect.c apply.c wait.c prune.c parent.c recover.c
  *	lease.c config.c announce.c                           begin_... of each step kind
  *	careful.c finish.c                                    an apply that looks first, its end
- *	job.c                                                 requests, answers, events
- *	role.c                                                the loop
+ *	recreate.c                                            an apply that deletes what it cannot
+ *change job.c                                                 requests, answers, events role.c the
+ *loop
  */
 #include "agent/cluster/applyset.h"
 #include "agent/cluster/client.h"
@@ -79,6 +80,7 @@ struct look {
 	bool wrote;         /* managedFields were rewritten */
 	bool hands;         /* there is something to hand over */
 	bool made;          /* it was not there; it is now */
+	bool recreated;     /* it was deleted to be made anew; once */
 	unsigned looks;     /* how often */
 	unsigned rounds;    /* how often managedFields were looked at behind an apply */
 	struct live live;   /* at the first look */
@@ -90,8 +92,10 @@ struct look {
 	struct buf undo;    /* owned; managedFields before something was taken over */
 	int refusal_status;
 	char version[LP_RESOURCE_VERSION_MAX]; /* when managedFields were rewritten */
-	char refused[300]; /* why what others have cannot be taken over; "" nothing was tried */
-	char whole[200];   /* a pointer that cannot be handed over; "" none */
+	char refused[300];     /* why what others have cannot be taken over; "" nothing was tried */
+	char gone[LP_UID_MAX]; /* what was deleted to be made anew */
+	int64_t gone_ms;       /* CLOCK_BOOTTIME; when */
+	char whole[200];       /* a pointer that cannot be handed over; "" none */
 };
 
 struct job {
@@ -255,6 +259,17 @@ LP_CHECKED enum lp_code lp_careful_parse(const struct look *look, struct json **
 /* Goes on by the answer to lp_apply_send, which is a success. */
 void lp_careful_applied(struct job *job);
 void lp_careful_free(struct look *look); /* {0} is fine */
+/* Keeps the answer at hand as look.refusal. */
+void lp_careful_keep_refusal(struct job *job);
+/* Applies all of the object, which is not there any more, as if it had never been. */
+void lp_careful_anew(struct job *job);
+
+/*
+ * Ends by the refusal at hand, of an apply that looked; or, when the object asks for it and what is
+ * refused is only that fields cannot change, deletes the object, if it is ours, waits until it is
+ * gone and applies it anew.
+ */
+void lp_recreate_or_refuse(struct job *job);
 
 /* Ends an apply that looked and wrote, or found nothing to write, by job->event and its answer. */
 void lp_finish_applied(struct job *job);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/cluster/status.h"
 
+#include "agent/annotations.h"
 #include "agent/cluster/skim.h"
+#include "agent/precious.h"
 
 #include <string.h>
 
@@ -16,6 +18,45 @@ static void add_text(struct status *status, const char *text)
 		 text);
 }
 
+static bool starts(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool ends(const char *text, const char *with)
+{
+	size_t n = strlen(text), m = strlen(with);
+
+	return n >= m && strcmp(text + n - m, with) == 0;
+}
+
+/*
+ * Whether a cause is a field that cannot change. Narrow on purpose, because an object may be
+ * deleted for it: the text behind the value, never one that may stand in the value.
+ */
+static bool is_fixed(const char *reason, const char *text)
+{
+	static const char *const endings[] = {
+		": field is immutable",
+		": field is immutable when `immutable` is set",
+		" is immutable",
+		" is immutable after creation",
+		" may not change once set",
+		" may not be changed in an update.",
+		": cannot change roleRef",
+	};
+	static const char updates[] = "Forbidden: updates to ";
+
+	if (strcmp(reason, "FieldValueInvalid") != 0 && strcmp(reason, "FieldValueForbidden") != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (ends(text, endings[i]))
+			return true;
+	return starts(text, "Forbidden: pod updates may not change fields other than") ||
+	       (starts(text, updates) &&
+		(ends(text, " are forbidden") || ends(text, " are forbidden.")));
+}
+
 /*
  * Causes are mostly in the message already; the ones that are not say what is wrong. A value
  * that they quote may be a whole pod, so what is long loses its middle.
@@ -23,19 +64,22 @@ static void add_text(struct status *status, const char *text)
 static void read_causes(struct slice causes, struct status *ret)
 {
 	struct skim_iter it = lp_skim_iter(causes);
-	char text[300], field[200], whole[sizeof(text) + sizeof(field) + 2];
+	char text[300], field[200], reason[64], whole[sizeof(text) + sizeof(field) + 2];
+	bool fixed = ret->code == 422, any = false;
 
-	while (lp_skim_next(&it)) {
+	for (; lp_skim_next(&it); any = true) {
+		lp_skim_str(lp_skim_get(it.value, "reason"), reason, sizeof(reason));
 		if (!ret->cause[0])
-			lp_skim_str(lp_skim_get(it.value, "reason"), ret->cause,
-				    sizeof(ret->cause));
+			memcpy(ret->cause, reason, sizeof(ret->cause));
 		lp_skim_cut_middle(lp_skim_get(it.value, "message"), text, sizeof(text));
+		fixed = fixed && is_fixed(reason, text);
 		lp_skim_cut(lp_skim_get(it.value, "field"), field, sizeof(field));
 		if (!text[0] || strstr(ret->message, text))
 			continue;
 		snprintf(whole, sizeof(whole), "%s%s%s", field, field[0] ? ": " : "", text);
 		add_text(ret, whole);
 	}
+	ret->immutable = fixed && any;
 }
 
 /* The first line of a body that is no Status, such as "404 page not found". */
@@ -110,7 +154,7 @@ static bool is_immutable(const struct status *status)
 		"cannot change roleRef",       "updates to statefulset spec for fields other than",
 		"is immutable after creation", NULL,
 	};
-	return says(status, texts);
+	return status->immutable || says(status, texts);
 }
 
 /* 500, though the manifest is at fault: these come as plain Go errors. */
@@ -169,6 +213,17 @@ static void retry(struct event *event, enum lp_code code, int64_t after_ms)
 		event->retry_after_ms = after_ms;
 }
 
+/* What a person can do about a field that cannot change. */
+static const char *way_out(const struct step *step)
+{
+	if (lp_is_precious(step->key.group, step->key.kind))
+		return "this field cannot be changed in place: delete the object by hand, or give "
+		       "it a new name";
+	return "this field cannot be changed in place: delete the object by hand, or give it a new "
+	       "name, or annotate it " LP_RECREATE_ANNOTATION
+	       ": enabled, and limpet deletes it and makes it anew";
+}
+
 static void judge_forbidden(const struct status *status, const struct step *step,
 			    struct event *event)
 {
@@ -220,10 +275,7 @@ void lp_status_judge(const struct status *status, const struct step *step, int64
 		retry(event, LP_CONFIG, -1);
 		break;
 	case 422:
-		failed(event, LP_REJECTED,
-		       is_immutable(status) ? "this field cannot be changed in place: delete the "
-					      "object by hand, or give it a new name"
-					    : NULL);
+		failed(event, LP_REJECTED, is_immutable(status) ? way_out(step) : NULL);
 		break;
 	case 429:
 		retry(event, LP_TRANSIENT, -1);

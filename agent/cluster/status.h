@@ -11,6 +11,7 @@ struct status {
 	char kind[LP_KIND_MAX]; /* details.kind: the resource that it is about, "namespaces" */
 	char name[LP_NAME_MAX]; /* details.name */
 	char cause[64];         /* details.causes[0].reason: "NamespaceTerminating" */
+	bool immutable;         /* 422, and all that is wrong is fields that cannot change */
 	char message[LP_EVENT_MESSAGE]; /* with the causes that it does not repeat; cut when longer
 					 */
 };

@@ -151,7 +151,7 @@ static bool is_named(const struct event *event)
 	if (!lp_is_name(key->group) || !lp_is_name(key->version) || !lp_is_name(key->kind) ||
 	    !lp_is_name(key->ns) || !lp_is_name(key->name) || !lp_is_name(event->resource))
 		return false;
-	if (event->kind == EVENT_FOUND)
+	if (event->kind == EVENT_FOUND || event->kind == EVENT_DELETED)
 		return kind && key->name[0];
 	return event->kind != EVENT_KIND || (kind && event->resource[0]);
 }
@@ -222,7 +222,7 @@ const char *lp_event_kind_name(enum event_kind kind)
 {
 	static const char *const names[EVENT_KIND_COUNT] = {
 		[EVENT_DONE] = "done", [EVENT_FAILED] = "failed", [EVENT_RETRY] = "retry",
-		[EVENT_KIND] = "kind", [EVENT_FOUND] = "found",
+		[EVENT_KIND] = "kind", [EVENT_FOUND] = "found",   [EVENT_DELETED] = "deleted",
 	};
 	return kind < EVENT_KIND_COUNT ? names[kind] : "unknown";
 }

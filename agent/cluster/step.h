@@ -108,11 +108,12 @@ struct step {
 };
 
 enum event_kind {
-	EVENT_DONE,   /* the step is done (see outcome) */
-	EVENT_FAILED, /* and will not succeed as it stands; see code and message */
-	EVENT_RETRY,  /* the API server is away, busy or restarting; see retry_after_ms */
-	EVENT_KIND,   /* CONNECT, WAIT: one discovered kind */
-	EVENT_FOUND,  /* RECOVER: one object that carries our label */
+	EVENT_DONE,    /* the step is done (see outcome) */
+	EVENT_FAILED,  /* and will not succeed as it stands; see code and message */
+	EVENT_RETRY,   /* the API server is away, busy or restarting; see retry_after_ms */
+	EVENT_KIND,    /* CONNECT, WAIT: one discovered kind */
+	EVENT_FOUND,   /* RECOVER: one object that carries our label */
+	EVENT_DELETED, /* APPLY: the object was deleted, to be made anew; why: see message */
 	EVENT_KIND_COUNT,
 };
 
@@ -152,7 +153,7 @@ struct event {
 	enum lp_code code;              /* FAILED, RETRY: LP_NOT_FOUND is an unknown kind */
 	int status;                     /* HTTP, or 0 */
 	int64_t retry_after_ms;         /* RETRY; -1 not said */
-	struct object_key key;          /* KIND: group, version, kind; FOUND: all */
+	struct object_key key;          /* KIND: group, version, kind; FOUND, DELETED: all */
 	enum scope scope;               /* KIND */
 	char resource[LP_KIND_MAX];     /* KIND: plural, "deployments" */
 	unsigned verbs;                 /* KIND: an OR of enum verb */
@@ -171,8 +172,8 @@ struct event {
 /*
  * Each puts its fields behind lp_wire_begin, or takes them in the same order; a value that
  * no sender writes makes the reader bad. After CLUSTER_SETUP each step has exactly one event
- * that is DONE, FAILED or RETRY; KIND and FOUND come before it. A step that got RETRY is over:
- * whoever wants it sends it again.
+ * that is DONE, FAILED or RETRY; KIND, FOUND and DELETED come before it. A step that got RETRY is
+ * over: whoever wants it sends it again.
  */
 void lp_object_key_put(struct wire_writer *w, const struct object_key *key);
 void lp_object_key_take(struct wire_reader *r, struct object_key *ret);

@@ -3,6 +3,7 @@
 
 #include "agent/annotations.h"
 #include "agent/pointers.h"
+#include "agent/precious.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -243,12 +244,23 @@ static void check_word(struct check *c, const struct jval *metadata, const char 
 static void check_words(struct check *c, const struct jval *metadata)
 {
 	static const char *const keys[] = {LP_DRIFT_ANNOTATION, LP_PRUNE_ANNOTATION,
-					   LP_RESTART_ANNOTATION};
+					   LP_RECREATE_ANNOTATION, LP_RESTART_ANNOTATION};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		check_word(c, metadata, "metadata", keys[i]);
 	check_word(c, lp_json_at(c->m->root, "spec", "template", "metadata", NULL),
 		   "spec.template.metadata", LP_RESTART_ANNOTATION);
+}
+
+/* Flux's and Argo CD's words for it are not refused: they stand where limpet did not look. */
+static void check_recreate(struct check *c, const struct jval *metadata,
+			   const struct object_key *key)
+{
+	const struct jval *v = lp_json_at(metadata, "annotations", LP_RECREATE_ANNOTATION, NULL);
+
+	if (v && lp_is_precious(key->group, key->kind))
+		wrong(c, v, "metadata.annotations." LP_RECREATE_ANNOTATION,
+		      "limpet deletes no %s: what is in it would be lost", key->kind);
 }
 
 static void check_applyset(struct check *c, const struct jval *metadata)
@@ -285,6 +297,7 @@ bool lp_check_object(const struct manifest *m, struct problems *problems, struct
 	check_texts(&c, metadata, "annotations");
 	check_ignore(&c, metadata);
 	check_words(&c, metadata);
+	check_recreate(&c, metadata, ret);
 	check_applyset(&c, metadata);
 	return !c.bad;
 }

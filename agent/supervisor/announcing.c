@@ -40,6 +40,7 @@ static const struct {
 	[LP_HAPPENED_RESUMED] = {"Resumed", false},
 	[LP_HAPPENED_STORE_LOST] = {"StoreLost", true},
 	[LP_HAPPENED_TOOK_OVER] = {"TookOver", false},
+	[LP_HAPPENED_RECREATED] = {"Recreated", false},
 };
 
 const char *lp_announcing_reason(enum happening_kind kind, bool *ret_warning)

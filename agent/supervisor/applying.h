@@ -49,7 +49,7 @@ struct applying {
 	bool recover_again;        /* what it told so far was given up */
 	struct stored_key carried; /* the workload that CONFIG_LOOK is asked about */
 	unsigned done;             /* objects, for progress */
-	unsigned pruned_told;
+	unsigned deleted_told;
 	int64_t told_ms;
 };
 
@@ -104,6 +104,8 @@ void lp_planning_start(struct source_run *run);
  * what is under way come here again. Its timer, too.
  */
 void lp_planning_go_on(struct source_run *run);
+/* An object of the plan was deleted, to be made anew. */
+void lp_planning_deleted(struct source_run *run, const struct event *event);
 /* LP_REJECTED: no such step is under way. What the store fails with is dealt with here. */
 LP_CHECKED enum lp_code lp_planning_event(struct source_run *run, const struct event *event,
 					  struct err *err);

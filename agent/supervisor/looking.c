@@ -272,6 +272,10 @@ bool lp_watching_event(struct source_run *run, const struct event *event)
 
 	for (unsigned i = 0; w && i < LP_CONCURRENCY_MAX; i++) {
 		struct look look = w->looks[i];
+		if (look.id && look.id == event->id && event->kind == EVENT_DELETED) {
+			lp_watching_tell(run, LP_HAPPENED_RECREATED, &look.key, "", event->message);
+			return true;
+		}
 		if (!look.id || look.id != event->id || event->kind > EVENT_RETRY)
 			continue;
 		w->looks[i] = (struct look){0};

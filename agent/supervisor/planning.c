@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TRIES       5   /* of one object that is not ready (a namespace that ends) */
-#define PRUNED_TOLD 100 /* of one apply; the rest would push out what happened before */
+#define TRIES        5   /* of one object that is not ready (a namespace that ends) */
+#define DELETED_TOLD 100 /* of one apply; the rest would push out what happened before */
 
 /* --- its end --- */
 
@@ -200,7 +200,7 @@ static enum lp_code store_done(struct source_run *run, enum step_kind kind,
 
 	LP_TRY(lp_ledger_record(&a->ledger, kind, object, event, err));
 	if (kind != STEP_PRUNE || (!gone && event->outcome != OUTCOME_PRUNED) ||
-	    a->pruned_told++ >= PRUNED_TOLD)
+	    a->deleted_told++ >= DELETED_TOLD)
 		return LP_OK;
 	lp_object_key_text(&object->key, key);
 	return lp_put_happening(run, &what, err);
@@ -223,6 +223,21 @@ static void hold_restarts(struct source_run *run)
 }
 
 /* --- the plan --- */
+
+void lp_planning_deleted(struct source_run *run, const struct event *event)
+{
+	struct applying *a = run->applying;
+	char key[LP_KEY_TEXT];
+	const struct happening what = {.kind = LP_HAPPENED_RECREATED,
+				       .object = lp_object_key_text(&event->key, key),
+				       .revision = a->ledger.revision.id,
+				       .message = event->message};
+
+	lp_log(LOG_LEVEL_INFO, lp_happening_name(what.kind), "source", run->config->name, "object",
+	       key, "message", event->message, NULL);
+	if (a->deleted_told++ < DELETED_TOLD)
+		lp_keep_happening(run, &what);
+}
 
 enum lp_code lp_planning_event(struct source_run *run, const struct event *event, struct err *err)
 {

@@ -248,7 +248,7 @@ enum lp_code lp_reaching_event(struct source_run *run, const struct event *event
 {
 	struct applying *a = run->applying;
 
-	if (!a->asked || event->id != asked_id(a) ||
+	if (!a->asked || event->id != asked_id(a) || event->kind == EVENT_DELETED ||
 	    (event->kind == EVENT_KIND && a->part != PART_CONNECT) ||
 	    (event->kind == EVENT_FOUND && a->part != PART_RECOVER))
 		return lp_applying_not_asked(event, err);

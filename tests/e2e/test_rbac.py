@@ -117,6 +117,30 @@ def test_an_agent_with_exactly_that_converges_prunes_and_recovers(device):
     device.limpet.stop()
 
 
+def test_they_are_enough_to_delete_an_object_and_make_it_anew(device):
+    def job(image):
+        return {"job.yaml": f"""\
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: till, namespace: {device.namespace},
+           annotations: {{limpet.dev/recreate: enabled}}}}
+spec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: a, image: "{image}"}}]}}}}}}
+"""}
+    device.repo.publish(job("a:1"))
+    device.limpet.ok("sync")
+    before = device.get("Job", "till")["metadata"]["uid"]
+    apply_printed(device)
+    as_least(device)
+
+    second = device.repo.publish(job("a:2"))
+    device.limpet.start()
+    wait_applied(device, second)
+
+    assert device.get("Job", "till")["metadata"]["uid"] != before
+    assert "is forbidden" not in device.limpet.log()
+    device.limpet.stop()
+
+
 def test_it_begins_with_the_rights_of_an_empty_device_and_then_asks_for_more(site_on_own_cluster):
     site = site_on_own_cluster
     site.system = f"{site.prefix}-limpet"

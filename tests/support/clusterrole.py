@@ -76,7 +76,7 @@ class ClusterRole:
             event = json.loads(line)
             if event["event"] == "sighting":
                 self.sightings.append(event)
-            elif event["event"] in ("kind", "found"):
+            elif event["event"] in ("kind", "found", "deleted"):
                 self._said.setdefault(event["id"], []).append(event)
             else:
                 event["told"] = self._said.pop(event["id"], [])

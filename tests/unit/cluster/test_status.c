@@ -113,6 +113,73 @@ static void a_plain_mistake_is_not_told_to_be_immutable(void)
 	CHECK(!strstr(e.message, "delete the object"));
 }
 
+#define CAUSE(reason, message) \
+	"{\"reason\":\"FieldValue" reason "\",\"message\":\"" message "\",\"field\":\"spec\"}"
+
+static bool is_immutable(int code, const char *causes)
+{
+	char body[1000];
+	struct status status;
+
+	snprintf(body, sizeof(body), STATUS("Invalid", "it is invalid", "\"causes\":[%s]"), causes);
+	lp_status_read(code, (struct slice){(const uint8_t *)body, strlen(body)}, &status);
+	return status.immutable;
+}
+
+/* The words of 1.36. An object is deleted for them: whatever else is said must not count. */
+static void only_fields_that_cannot_change_are_immutable(void)
+{
+	static const char *const fixed[] = {
+		CAUSE("Invalid", "Invalid value: {\\\"a\\\":1}: field is immutable"),
+		CAUSE("Invalid", "Invalid value: \\\"10.0.0.1\\\": may not change once set"),
+		CAUSE("Invalid", "Invalid value: {}: cannot change roleRef"),
+		CAUSE("Invalid", "Invalid value: 1: may not be changed in an update."),
+		CAUSE("Invalid", "Invalid value: \\\"object\\\": Value is immutable"),
+		CAUSE("Forbidden", "Forbidden: field is immutable when `immutable` is set"),
+		CAUSE("Forbidden", "Forbidden: updates to provisioner are forbidden."),
+		CAUSE("Forbidden", "Forbidden: updates to statefulset spec for fields other than "
+				   "'replicas', 'template' are forbidden"),
+		CAUSE("Forbidden", "Forbidden: pod updates may not change fields other than a"),
+		CAUSE("Forbidden", "Forbidden: field is immutable when `immutable` is set") "," CAUSE(
+			"Invalid", "Invalid value: 2: field is immutable"),
+	};
+	static const char *const others[] = {
+		"",
+		CAUSE("Required", "Required value: field is immutable"),
+		CAUSE("Invalid", "Invalid value: \\\"field is immutable\\\""),
+		CAUSE("Invalid", "Invalid value: \\\": field is immutable\\\": is too long"),
+		CAUSE("Forbidden", "Forbidden: updates to it may not be made on Sundays"),
+		CAUSE("Invalid", "Invalid value: 1: field is immutable") "," CAUSE(
+			"Invalid", "Invalid value: 2: must be positive"),
+		CAUSE("Invalid", "Invalid value: 2: must be positive") "," CAUSE(
+			"Invalid", "Invalid value: 1: field is immutable"),
+	};
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		CHECK(is_immutable(422, fixed[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		CHECK(!is_immutable(422, others[i]));
+	CHECK(!is_immutable(403, fixed[0]));
+}
+
+static void the_way_out_is_told_but_not_of_what_is_never_deleted(void)
+{
+	static const char body[] =
+		STATUS("Invalid", "it is invalid",
+		       "\"causes\":[" CAUSE("Invalid", "Invalid value: 1: field is immutable") "]");
+	struct step step = {.kind = STEP_APPLY, .key = {"batch", "v1", "Job", "shop", "a"}};
+	struct event event = {0};
+	struct status status;
+
+	lp_status_read(422, (struct slice){(const uint8_t *)body, sizeof(body) - 1}, &status);
+	lp_status_judge(&status, &step, -1, &event);
+	CHECK_HAS(event.message, "limpet.dev/recreate: enabled");
+	step.key = (struct object_key){"", "v1", "PersistentVolumeClaim", "shop", "a"};
+	lp_status_judge(&status, &step, -1, &event);
+	CHECK(!strstr(event.message, "limpet.dev"));
+	CHECK_HAS(event.message, "give it a new name");
+}
+
 static void causes_that_the_message_leaves_out_are_told(void)
 {
 	struct event e =
@@ -191,6 +258,8 @@ int main(void)
 	TEST(every_answer_has_its_verdict);
 	TEST(a_storage_that_gives_up_is_no_fault_of_the_object);
 	TEST(a_plain_mistake_is_not_told_to_be_immutable);
+	TEST(only_fields_that_cannot_change_are_immutable);
+	TEST(the_way_out_is_told_but_not_of_what_is_never_deleted);
 	TEST(causes_that_the_message_leaves_out_are_told);
 	TEST(a_long_message_loses_its_middle);
 	TEST(what_a_job_says_of_its_template_is_still_known_to_be_immutable);

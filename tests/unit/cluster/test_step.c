@@ -201,12 +201,15 @@ static void names_that_could_not_be_one_are_refused(void)
 		{.kind = EVENT_FOUND, .key = {"", "v1", "ConfigMap", "", "a"}},
 		{.kind = EVENT_FOUND, .key = {"rbac", "v1", "Role", "shop", "system:a.b"}},
 		{.kind = EVENT_KIND, .key = {"", "v1", "ConfigMap"}, .resource = "configmaps"},
+		{.kind = EVENT_DELETED, .key = {"batch", "v1", "Job", "shop", "a"}},
 	};
 	static const struct event bad[] = {
 		{.kind = EVENT_FOUND, .key = {"", "v1", "ConfigMap", "shop", ""}},
 		{.kind = EVENT_FOUND, .key = {"", "v1", "", "shop", "a"}},
 		{.kind = EVENT_FOUND, .key = {"", "", "ConfigMap", "shop", "a"}},
 		{.kind = EVENT_FOUND, .key = {"", "v1", "ConfigMap", "shop", "a/b"}},
+		{.kind = EVENT_DELETED, .key = {"", "v1", "ConfigMap", "shop", ""}},
+		{.kind = EVENT_DELETED, .key = {"", "", "", "shop", "a"}},
 		{.kind = EVENT_FOUND, .key = {"", "v1", "ConfigMap", "..", "a"}},
 		{.kind = EVENT_FOUND, .key = {"", "v1", "Config Map", "shop", "a"}},
 		{.kind = EVENT_FOUND, .key = {"", "v1", "ConfigMap", "shop", "a%2f"}},
