@@ -30,6 +30,8 @@ static const char *const meanings[ASKS_COUNT] = {
 	[ASKS_NO_RESTART] =
 		"no pod restarts because of this workload's, ConfigMap's or Secret's new "
 		"content",
+	[ASKS_NO_WAIT] = "the rest of the revision does not wait for this object: for a "
+			 "CustomResourceDefinition, until its kind is served",
 };
 
 /* Limpet's own word comes first of each; the readers look in this order. */
@@ -56,6 +58,7 @@ const struct annotation lp_annotations[] = {
 	{ARGO "sync-options", "Force=true", ASKS_RECREATE, ASKED_IN_REVISION, true, false,
 	 "Argo CD"},
 	{LP_RESTART_ANNOTATION, "off", ASKS_NO_RESTART, ASKED_IN_REVISION, false, false, "limpet"},
+	{LP_WAIT_ANNOTATION, "off", ASKS_NO_WAIT, ASKED_IN_REVISION, false, false, "limpet"},
 	{0},
 };
 

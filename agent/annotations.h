@@ -14,6 +14,7 @@
 #define LP_PRUNE_ANNOTATION    "limpet.dev/prune"
 #define LP_RECREATE_ANNOTATION "limpet.dev/recreate"
 #define LP_RESTART_ANNOTATION  "limpet.dev/restart"
+#define LP_WAIT_ANNOTATION     "limpet.dev/wait"
 
 enum asks {
 	ASKS_REPORT,     /* a foreign edit is told of, and left */
@@ -24,6 +25,7 @@ enum asks {
 	ASKS_KEEP,       /* the object is not deleted when it is no longer wanted */
 	ASKS_RECREATE,   /* it is deleted and made anew when a field of it cannot change */
 	ASKS_NO_RESTART, /* no pod restarts for a ConfigMap or Secret */
+	ASKS_NO_WAIT,    /* nothing waits for it */
 	ASKS_COUNT,
 };
 

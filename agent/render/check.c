@@ -244,7 +244,8 @@ static void check_word(struct check *c, const struct jval *metadata, const char 
 static void check_words(struct check *c, const struct jval *metadata)
 {
 	static const char *const keys[] = {LP_DRIFT_ANNOTATION, LP_PRUNE_ANNOTATION,
-					   LP_RECREATE_ANNOTATION, LP_RESTART_ANNOTATION};
+					   LP_RECREATE_ANNOTATION, LP_RESTART_ANNOTATION,
+					   LP_WAIT_ANNOTATION};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		check_word(c, metadata, "metadata", keys[i]);

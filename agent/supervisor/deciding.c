@@ -76,6 +76,7 @@ enum lp_code lp_decide(const struct source_config *config, const struct scaled *
 	*ret = (struct decision){.handed = LP_BUF(LP_IGNORE_BYTES)};
 	ret->leave = lp_annotations_ask(ASKS_LEAVE, where, &reader);
 	ret->make_only = lp_annotations_ask(ASKS_ONCE, where, &reader);
+	ret->no_wait = lp_annotations_ask(ASKS_NO_WAIT, where, &reader);
 	if (lp_annotations_ask(ASKS_REPORT, where, &reader))
 		ret->drift = DRIFT_MODE_REPORT;
 	else if (lp_annotations_ask(ASKS_HEAL, where, &reader))

@@ -12,6 +12,7 @@
 struct decision {
 	bool leave;            /* it is neither applied nor looked at */
 	bool make_only;        /* it is made when it is missing, and then left alone */
+	bool no_wait;          /* the rest of the revision does not wait for it */
 	enum drift_mode drift; /* of this object; INHERIT: as the source has it */
 	struct buf handed;     /* owned; JSON pointers to what is others', one a line */
 };

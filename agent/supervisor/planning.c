@@ -297,7 +297,21 @@ static void pass_over(struct source_run *run, const struct step *step)
 	enum step_kind kind = STEP_APPLY;
 
 	if (lp_plan_event(&a->plan, &event, lp_boot_ms(), &kind, &object) == PLAN_SETTLED)
-		a->done++;
+		a->done += kind == STEP_APPLY;
+	/* what is known of kinds does not hold, waited for or not */
+	if (kind == STEP_WAIT)
+		run->super->cluster.discovered = false;
+}
+
+static enum lp_code decide(struct source_run *run, const struct plan_object *object,
+			   struct buf *body, struct decision *ret, struct err *err)
+{
+	const struct ledger *ledger = &run->applying->ledger;
+
+	LP_TRY(lp_ledger_body(ledger, object, body, err));
+	LP_TRY(lp_scaled_read(run->super->db, run->config->name, run->config->ns,
+			      ledger->revision.id, &run->scaled, err));
+	return lp_decide(run->config, &run->scaled, &object->key, LP_SLICE_OF(body), ret, err);
 }
 
 static enum lp_code send_step(struct source_run *run, struct step *step,
@@ -311,12 +325,13 @@ static enum lp_code send_step(struct source_run *run, struct step *step,
 		lp_floor_text(run, floor);
 		step->body = (struct slice){(const uint8_t *)floor, strlen(floor)};
 	}
+	if (step->kind == STEP_APPLY || step->kind == STEP_WAIT)
+		LP_TRY(decide(run, object, &body, &decision, err));
+	if (step->kind == STEP_WAIT && decision.no_wait) {
+		pass_over(run, step);
+		return LP_OK;
+	}
 	if (step->kind == STEP_APPLY) {
-		LP_TRY(lp_ledger_body(&run->applying->ledger, object, &body, err));
-		LP_TRY(lp_scaled_read(run->super->db, run->config->name, run->config->ns,
-				      run->applying->ledger.revision.id, &run->scaled, err));
-		LP_TRY(lp_decide(run->config, &run->scaled, &object->key, LP_SLICE_OF(&body),
-				 &decision, err));
 		if (lp_scaled_drops(object, LP_SLICE_OF(&body)))
 			LP_TRY(lp_buf_str(&decision.handed, LP_REPLICAS_POINTER, err));
 		if (is_left(run, object, &decision)) {

@@ -108,6 +108,14 @@ static void replicas_that_a_manifest_no_longer_names_are_not_dropped(void)
 	CHECK(!lp_scaled_drops(&object, without));
 }
 
+static void nothing_waits_for_what_says_so(void)
+{
+	CHECK_OK(decide(""));
+	CHECK(!decision.no_wait);
+	CHECK_OK(decide(ANNOTATED("limpet.dev/wait", "off")));
+	CHECK(decision.no_wait);
+}
+
 static void the_object_decides_about_drift_before_the_source(void)
 {
 	const struct config global = {.drift = DRIFT_MODE_REPORT};
@@ -132,6 +140,7 @@ int main(void)
 	TEST(all_that_can_be_written_fits_a_step);
 	TEST(the_target_of_an_autoscaler_hands_its_replicas_over);
 	TEST(replicas_that_a_manifest_no_longer_names_are_not_dropped);
+	TEST(nothing_waits_for_what_says_so);
 	TEST(the_object_decides_about_drift_before_the_source);
 	lp_decision_free(&decision);
 	return check_report();
