@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kubernetes Events about the ApplySet's parent, where `cluster.events` is on."""
 
+import copy
 import json
 import secrets
 import time
@@ -9,8 +10,9 @@ import pytest
 
 from support.clusterrole import ClusterRole
 from support.limits import limit
+from support.limpet import Limpet
 from support.sitefiles import small_site
-from support.told import source, wait_applied, wait_idle, wait_refused
+from support.told import refusal, source, wait_applied, wait_idle, wait_refused
 from support.waiting import always, wait_until
 
 
@@ -51,9 +53,9 @@ def of(site, reason):
     return next((event for event in reversed(events(site)) if event["reason"] == reason), None)
 
 
-def writes(site, mark=0):
+def writes(site, mark=0, user=None):
     """The writes of Events since `mark`, whatever their answer."""
-    return [e for e in site.cluster.requests(site.user)[mark:]
+    return [e for e in site.cluster.requests(user or site.user)[mark:]
             if e.get("objectRef", {}).get("resource") == "events"]
 
 
@@ -185,6 +187,34 @@ def test_without_the_right_it_says_so_once_and_all_else_goes_on(site):
     wait_until(lambda: site.limpet.json("doctor", "--rbac")["missing"] == [], "the right", 10)
     edit(site, "till-2", "mine")
     wait_until(lambda: of(site, "Healed"), "an Event", 20)
+
+
+def test_who_stands_by_writes_none_until_it_takes_over(site):
+    first = converge(site)
+    folder = site.folder / "second"
+    config = copy.deepcopy(site.limpet.config)
+    user = f"{site.prefix}-second"
+    config["cluster"]["kubeconfig"] = str(site.cluster.make_user(user, ["system:masters"]))
+    config.update(stateDir=str(folder / "state"), socket=str(folder / "limpet.sock"))
+    second = Limpet(folder, config)
+    try:
+        second.start()
+        second.wait_status(lambda s: source(s)["state"] == "standby", "it to stand by")
+        refused = site.repo.publish(small_site(site.prefix, version="evil"), sign=False)
+        for device in (site.limpet, second):
+            device.wait_status(lambda s: refusal(s, refused), "the refusal")
+        wait_until(lambda: of(site, "Refused"), "the Event of the first", 20)
+        time.sleep(3)
+        assert all(event["reportingInstance"] == source(site.limpet.status())["lease"]["identity"]
+                   for event in events(site))
+        assert writes(site, user=user) == []
+        site.repo.reset(first)
+        site.limpet.stop()
+        wait_until(lambda: of(site, "TookOver"), "the Event of the second", 40)
+        assert of(site, "TookOver")["reportingInstance"] == source(second.status())["lease"]["identity"]
+        assert writes(site, user=user)
+    finally:
+        second.close()
 
 
 # --- the step alone ---------------------------------------------------------------------------
