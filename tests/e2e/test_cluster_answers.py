@@ -537,3 +537,148 @@ def test_a_refusal_is_told_as_it_was_when_we_may_not_look(fake, role):
     event = role.apply(CONFIG_MAP, how="look")
     assert (event["event"], event["code"], event["status"]) == ("failed", "config", 403), event
     assert "needs the verbs get, patch and create" in event["message"]
+
+
+# --- what is made anew ------------------------------------------------------------------
+
+
+ASKS = {**CONFIG_MAP, "metadata": {**CONFIG_MAP["metadata"],
+                                   "annotations": {"limpet.dev/recreate": "enabled"}}}
+FIXED = status(422, 'ConfigMap "till" is invalid', "Invalid", causes=[
+    {"reason": "FieldValueForbidden", "field": "data",
+     "message": "Forbidden: field is immutable when `immutable` is set"}])
+NOT_FOUND = status(404, "not found", "NotFound", name="till", kind="configmaps")
+
+
+def labelled(fake, role):
+    """A function that makes our object of a uid and a version, as a GET answers it."""
+    role.connect()
+    fake.answers[PATH] = APPLIED
+    role.apply(ASKS)
+    labels = json.loads(fake.requests[-1][3])["metadata"]["labels"]
+    fake.requests.clear()
+
+    def live(uid="u-1", version="7", **more):
+        return {**APPLIED, "metadata": {**APPLIED["metadata"], "uid": uid, "labels": labels,
+                                        "resourceVersion": version, **more}}
+    return live
+
+
+def in_turn(fake, *answers):
+    """Each answer once; each names its method, which must be asked for."""
+    def answer(asked):
+        method, what = answers[asked]
+        assert fake.requests[-1][0] == method, (asked, methods(fake))
+        return what
+    fake.answers[PATH] = answer
+
+
+def made(version="9"):
+    return 201, {**APPLIED, "metadata": {**APPLIED["metadata"], "uid": "u-2",
+                                         "resourceVersion": version}}, {}
+
+
+def test_what_is_deleted_is_exactly_what_was_looked_at(fake, role):
+    """Somebody writes between the look and the delete; the object takes its time to go."""
+    live = labelled(fake, role)
+    in_turn(fake, ("PATCH", FIXED), ("GET", live()), ("GET", live()),
+            ("DELETE", status(409, "changed", "Conflict")), ("GET", live(version="8")),
+            ("DELETE", live(version="8")), ("GET", live(deletionTimestamp="2026-11-21T08:00:00Z")),
+            ("GET", NOT_FOUND), ("PATCH", made()))
+
+    event = role.apply(ASKS)
+
+    assert (event["event"], event["outcome"], event["uid"]) == ("done", "created", "u-2"), event
+    assert [e["event"] for e in event["told"]] == ["deleted"]
+    assert [json.loads(body) for method, _, _, body in fake.requests if method == "DELETE"] == [
+        {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+         "preconditions": {"uid": "u-1", "resourceVersion": version}} for version in "78"]
+
+
+def test_what_somebody_made_meanwhile_is_not_deleted_again(fake, role):
+    live = labelled(fake, role)
+    in_turn(fake, ("PATCH", FIXED), ("GET", live()), ("GET", live()), ("DELETE", live()),
+            ("GET", live(uid="u-9")), ("PATCH", FIXED))
+
+    event = role.apply(ASKS)
+
+    assert (event["event"], event["status"]) == ("failed", 422), event
+    assert methods(fake).count("DELETE") == 1
+
+
+def test_without_the_right_to_delete_the_refusal_says_so(fake, role):
+    live = labelled(fake, role)
+    in_turn(fake, ("PATCH", FIXED), ("GET", live()), ("GET", live()),
+            ("DELETE", status(403, "forbidden", "Forbidden")))
+
+    event = role.apply(ASKS)
+
+    assert (event["event"], event["code"], event["status"]) == ("failed", "rejected", 422), event
+    assert "needs the verb delete" in event["message"] and not event["told"]
+
+
+def test_others_who_keep_writing_are_given_way(fake, role):
+    live = labelled(fake, role)
+    fake.answers[PATH] = by_method(fake, PATCH=FIXED, GET=live(),
+                                   DELETE=status(409, "changed", "Conflict"))
+
+    event = role.apply(ASKS)
+
+    assert event["event"] == "retry", event
+    assert methods(fake).count("DELETE") == limit("LP_LOOKS_MAX") and not event["told"]
+
+
+def test_a_dry_run_and_a_manifest_that_does_not_ask_delete_nothing(fake, role):
+    live = labelled(fake, role)
+    fake.answers[PATH] = by_method(fake, PATCH=FIXED, GET=live(), DELETE=live())
+
+    event = role.apply(ASKS, how="dry")
+    assert event["event"] == "failed", event
+    live_asks = live(annotations=ASKS["metadata"]["annotations"])
+    fake.answers[PATH] = by_method(fake, PATCH=FIXED, GET=live_asks, DELETE=live_asks)
+    event = role.apply(CONFIG_MAP)
+    assert event["event"] == "failed" and "limpet.dev/recreate: enabled" in event["message"], event
+
+    assert "DELETE" not in methods(fake)
+
+
+@pytest.mark.parametrize("labels, owner, causes, says", [
+    ({"labels": {"applyset.kubernetes.io/part-of": "another"}}, OURS, [], "it is not ours"),
+    ({}, {**OURS, "manager": "operator"}, [], "nothing in it says that limpet has applied it"),
+    ({}, OURS, [{"reason": "FieldValueInvalid", "message": "Invalid value: 1: must be 2"}], "must be 2"),
+], ids=["the label of another", "managed by another", "a mistake besides"])
+def test_neither_a_strangers_object_nor_one_with_a_mistake_is_deleted(
+        fake, role, labels, owner, causes, says):
+    live = labelled(fake, role)(**labels, managedFields=[owner])
+    refusal = json.loads(json.dumps(FIXED[1]))
+    refusal["details"]["causes"] += causes
+    fake.answers[PATH] = by_method(fake, PATCH=(422, refusal, {}), GET=live, DELETE=live)
+
+    event = role.apply(ASKS)
+
+    assert (event["event"], event["status"]) == ("failed", 422), event
+    assert says in event["message"] and "DELETE" not in methods(fake)
+
+
+def test_what_an_autoscaler_has_is_handed_over_anew_also_when_somebody_writes(fake, role):
+    live = labelled(fake, role)
+    ours = {**OURS, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    scales = {**OURS, "manager": "kube-controller-manager", "operation": "Update",
+              "subresource": "scale"}
+    seen = live(managedFields=[ours, scales])
+    anew = live(uid="u-2", managedFields=[ours])
+    gets = [seen, seen, NOT_FOUND, anew]
+    rewrites = [seen, status(409, "changed", "Conflict"), anew]
+    applies = [FIXED, (201, anew, {})]
+    fake.answers[PATH] = by_method(
+        fake, GET=lambda _: gets.pop(0), JSON=lambda _: rewrites.pop(0),
+        PATCH=lambda _: applies.pop(0), DELETE=live())
+
+    event = role.apply({**ASKS, "spec": {"replicas": 2}}, how="look")
+
+    assert (event["event"], event["outcome"]) == ("done", "created"), (event, methods(fake))
+    assert not gets and not rewrites
+    sent = [json.loads(body).get("spec") for method, body in zip(
+        methods(fake), (body for _, path, _, body in fake.requests if path == PATH), strict=True)
+            if method == "PATCH"]
+    assert sent == [None, {"replicas": 2}], "all of it when it is made"
