@@ -46,6 +46,7 @@ struct applying {
 	struct timer wake;
 	bool deep;                 /* nothing is passed over; wished for again unless it ends */
 	unsigned found;            /* objects that RECOVER told of */
+	bool known;                /* there was an inventory before that */
 	bool recover_again;        /* what it told so far was given up */
 	struct stored_key carried; /* the workload that CONFIG_LOOK is asked about */
 	unsigned done;             /* objects, for progress */

@@ -196,6 +196,7 @@ static void held(struct source_run *run, const struct event *event)
 	l->transitions = event->lease.transitions;
 	l->again = true;
 	run->config_stale |= stood_by;
+	run->listed &= !stood_by;
 	enter(run, LEADING_HELD, "lease-held");
 	wake_in(run, renew_ms + (int64_t)lp_random_between(0, (uint64_t)renew_ms / 10));
 	if (lp_applying_waits(run))

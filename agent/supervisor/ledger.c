@@ -171,13 +171,19 @@ enum lp_code lp_ledger_record(struct ledger *ledger, enum step_kind kind,
 	return put_applied(ledger, &stored, event, err);
 }
 
-enum lp_code lp_ledger_found(struct ledger *ledger, const struct event *event, struct err *err)
+enum lp_code lp_ledger_found(struct ledger *ledger, const struct event *event, bool *ret_new,
+			     struct err *err)
 {
 	struct inventory_row row = {.scope = event->key.ns[0] ? SCOPE_NAMESPACED : SCOPE_CLUSTER,
 				    .stage = STAGE_REST,
 				    .state = LP_INVENTORY_APPLIED};
+	struct inventory_row old;
 
 	lp_key_to_store(&event->key, &row.key);
+	enum lp_code code = lp_inventory_get(ledger->db, ledger->config->name, &row.key, &old, err);
+	*ret_new = code == LP_NOT_FOUND;
+	if (code != LP_NOT_FOUND)
+		return code;
 	LP_TRY(lp_copy(row.source, sizeof(row.source), ledger->config->name, err));
 	LP_TRY(lp_copy(row.uid, sizeof(row.uid), event->uid, err));
 	LP_TRY(add_row(ledger, err));

@@ -51,11 +51,12 @@ LP_CHECKED enum lp_code lp_ledger_record(struct ledger *ledger, enum step_kind k
 					 const struct event *event, struct err *err);
 
 /*
- * STEP_RECOVER found an object that carries our label. Nothing of it is durable before
- * lp_ledger_flush: half an inventory would be taken for the whole one.
+ * STEP_RECOVER found an object that carries our label; one that the inventory has already stays
+ * as it is there, and *ret_new is then false. Nothing of it is durable before lp_ledger_flush: half
+ * an inventory would be taken for the whole one.
  */
 LP_CHECKED enum lp_code lp_ledger_found(struct ledger *ledger, const struct event *event,
-					struct err *err);
+					bool *ret_new, struct err *err);
 
 /* What was written so far becomes durable. */
 LP_CHECKED enum lp_code lp_ledger_flush(struct ledger *ledger, struct err *err);

@@ -5,7 +5,8 @@
  *	LEASE: nobody else writes; not for learning
  *	CONNECT: the API server answers, its kinds are known
  *	LOOK: once a start: what the cluster knows of the trust floor; learning ends here
- *	RECOVER: only without an inventory: what carries our label goes into it
+ *	RECOVER: once a start, and when what is in the cluster may be from another time: what
+ *	carries our label and is not in the inventory goes into it
  *
  * What is left then, and only the config digests need, is for preparing.c.
  */
@@ -86,8 +87,10 @@ static void go_on(struct source_run *run)
 		ask_for_newer(run);
 	} else if (lp_inventory_count(run->super->db, run->config->name, &known, &err) != LP_OK) {
 		lp_applying_store_failed(run, "count the inventory", &err);
-	} else if (!known) {
-		/* A first start, or an inventory that was lost: the labels are the truth. */
+	} else if (!known || !run->listed) {
+		/* The labels are the truth: the inventory may be lost, and a cluster that was put
+		 * back to an older copy has again what was pruned since. */
+		run->applying->known = known;
 		start_recovery(run);
 	} else {
 		lp_preparing_start(run);
@@ -152,15 +155,21 @@ static enum lp_code take_found(struct source_run *run, const struct event *event
 {
 	struct applying *a = run->applying;
 	struct err store_err = {0};
+	char text[LP_KEY_TEXT];
+	bool is_new = false;
 
 	if (a->recover_again)
 		return LP_OK;
 	if (++a->found > LP_FOUND_MAX)
 		return lp_err_set(err, LP_LIMIT, "more than %u objects with our label",
 				  LP_FOUND_MAX);
-	run->rebuilt = true;
-	if (lp_ledger_found(&a->ledger, event, &store_err) != LP_OK)
+	run->rebuilt |= !a->known;
+	if (lp_ledger_found(&a->ledger, event, &is_new, &store_err) != LP_OK)
 		lp_applying_store_failed(run, "store the inventory", &store_err);
+	else if (a->known && is_new)
+		lp_log(LOG_LEVEL_WARN, "found", "source", run->config->name, "object",
+		       lp_object_key_text(&event->key, text), "why",
+		       "it has our label and is not in the inventory", NULL);
 	return LP_OK;
 }
 
@@ -175,10 +184,23 @@ static void recovered(struct source_run *run)
 	if (run->rebuilt)
 		lp_log(LOG_LEVEL_WARN, "inventory-recovered", "source", run->config->name, "next",
 		       "nothing is pruned in this cycle", NULL);
+	run->listed = true;
 	if (lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
 		lp_applying_store_failed(run, "store the inventory", &err);
 	else
 		lp_preparing_start(run);
+}
+
+/* A kind that the parent names may be one that we may not list any more: the rest is applied. */
+static bool may_do_without(const struct source_run *run, const struct event *event)
+{
+	const struct applying *a = run->applying;
+
+	if (a->part != PART_RECOVER || !a->known || event->kind != EVENT_FAILED)
+		return false;
+	lp_log(LOG_LEVEL_WARN, "not-listed", "source", run->config->name, "error", event->message,
+	       "next", "what has our label and is not in the inventory is not looked for", NULL);
+	return true;
 }
 
 static void connect_to(struct source_run *run)
@@ -224,7 +246,7 @@ static void take_end(struct source_run *run, const struct event *event)
 		looked(run, event);
 	else if (part == PART_KEY || part == PART_CARRIED)
 		lp_preparing_event(run, event);
-	else if (event->kind != EVENT_DONE)
+	else if (event->kind != EVENT_DONE && !may_do_without(run, event))
 		not_connected(run, event);
 	else if (part == PART_CONNECT)
 		connected(run);

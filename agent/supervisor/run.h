@@ -69,6 +69,7 @@ struct source_run {
 	enum floor_standing floor;
 	bool looked;       /* the cluster's copy of the floor was seen since the start */
 	bool keyed;        /* and that of the config digests' key */
+	bool listed;       /* and the labels there were compared with the inventory */
 	bool config_stale; /* another agent has applied: what workloads carry is asked anew */
 
 	struct link render;

@@ -78,6 +78,14 @@ static void want_deep(struct source_run *run, const char *why)
 	lp_feed(run, CYCLE_APPLY_DUE);
 }
 
+/* Lease, key and what was pruned may be as they were once, too. */
+static void went_back(struct source_run *run, const char *why)
+{
+	run->listed = run->keyed = false;
+	lp_leading_ask(run);
+	want_deep(run, why);
+}
+
 /* A server that refuses is there. One that does not know a kind any more may know it otherwise. */
 static void note_lost(struct source_run *run, const struct sighting *sighting)
 {
@@ -137,7 +145,7 @@ enum lp_code lp_watching_sighting(struct source_run *run, const struct sighting 
 		note_watch(run, sighting);
 	tell_finding(run, sighting, &finding);
 	if (finding.deep)
-		want_deep(run, sighting->message);
+		went_back(run, sighting->message);
 	lp_watching_go_on(run);
 	return LP_OK;
 }

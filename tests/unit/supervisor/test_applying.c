@@ -224,6 +224,8 @@ static void do_step(const struct step *step)
 		answer_in_the_plan(step->id);
 	if (step->kind == STEP_RECOVER && strncmp(part, "find", 4) == 0)
 		recover(&event);
+	if (step->kind == STEP_PRUNE)
+		event.outcome = OUTCOME_PRUNED;
 	if (step->kind == STEP_APPLY) {
 		event.outcome = OUTCOME_CREATED;
 		snprintf(event.uid, sizeof(event.uid), "uid-of-%.40s", step->key.name);
@@ -447,6 +449,32 @@ static void what_carries_our_label_is_in_the_inventory_before_anything_is_applie
 	CHECK(run->outcome.exit == 0 && inventory() == 101 && has("found-1-99"));
 }
 
+static void what_the_inventory_lacks_is_found_once_a_start_and_when_asked_for_and_pruned(void)
+{
+	start_with(1);
+	apply("good");
+	CHECK(inventory() == 1 && run->listed);
+	lp_applying_end(run);
+	apply("find");
+	CHECK_HAS(run->outcome.text, " 0 pruned");
+	run->listed = false; /* another start, or the cluster was put back to an older copy */
+	lp_applying_end(run);
+	apply("find");
+	CHECK_HAS(run->outcome.text, "100 pruned");
+	CHECK(run->outcome.exit == 0 && inventory() == 1 && !run->rebuilt && run->listed);
+}
+
+static void what_may_not_be_listed_keeps_nothing_from_being_applied_with_an_inventory(void)
+{
+	start_with(1);
+	apply("good");
+	run->listed = false;
+	lp_applying_end(run);
+	apply("find-forbidden");
+	CHECK_HAS(run->outcome.text, "is applied: 1 objects");
+	CHECK(run->outcome.exit == 0 && inventory() == 1);
+}
+
 static void half_a_recovery_is_none_and_is_begun_again(void)
 {
 	start_with(1);
@@ -648,6 +676,8 @@ int main(int argc, char **argv)
 	TEST(nothing_new_is_sent_once_the_lease_has_run_out_until_it_is_renewed);
 	TEST(no_step_has_the_number_of_an_earlier_one);
 	TEST(what_carries_our_label_is_in_the_inventory_before_anything_is_applied);
+	TEST(what_the_inventory_lacks_is_found_once_a_start_and_when_asked_for_and_pruned);
+	TEST(what_may_not_be_listed_keeps_nothing_from_being_applied_with_an_inventory);
 	TEST(half_a_recovery_is_none_and_is_begun_again);
 	TEST(what_a_person_asks_for_in_the_middle_of_a_recovery_is_stored_without_it);
 	TEST(nothing_is_applied_once_it_is_suspended);
