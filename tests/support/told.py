@@ -49,16 +49,25 @@ def wait_idle(site, timeout=30.0):
                                    "the daemon at rest", timeout)
 
 
-def stored_floor(site):
-    """The trust floor as the store has it, every payload that was ever accepted, and the copies
-    beside it. Read from a copy: a daemon keeps its own to itself."""
-    beside = {file.name: file.read_bytes() for file in site.limpet.state_dir.glob("floor-*")}
+@contextmanager
+def stored(site):
+    """The store as a SQLite connection, whose rows can be read by name. It is to a copy: a daemon
+    keeps its own to itself."""
     with tempfile.TemporaryDirectory() as folder:
         for file in site.limpet.state_dir.glob("limpet.db*"):
             shutil.copy(file, folder)
         with closing(sqlite3.connect(Path(folder) / "limpet.db")) as db:
-            tables = {table: sorted(db.execute(f"SELECT * FROM {table}"))  # noqa: S608 - two names
-                      for table in ("floor", "accepted_payload")}
+            db.row_factory = sqlite3.Row
+            yield db
+
+
+def stored_floor(site):
+    """The trust floor as the store has it, every payload that was ever accepted, and the copies
+    beside it."""
+    beside = {file.name: file.read_bytes() for file in site.limpet.state_dir.glob("floor-*")}
+    with stored(site) as db:
+        tables = {table: sorted(map(tuple, db.execute(f"SELECT * FROM {table}")))  # noqa: S608
+                  for table in ("floor", "accepted_payload")}
     return {**beside, **tables}
 
 
