@@ -15,7 +15,9 @@
 #define ROUNDS      2  /* of what there is to take over or back behind an apply */
 #define CONFLICT_MS 40 /* longest wait after the first conflict; doubled each time */
 #define REPLICAS    "/spec/replicas\n"
-#define PATCH_QUERY "?fieldManager=" LP_FIELD_MANAGER
+/* Not as limpet: what the server fills in with it would be ours by Update, to be taken over again.
+ */
+#define PATCH_QUERY "?fieldManager=" LP_HANDED_MANAGER
 
 static void look(struct job *job);
 

@@ -333,6 +333,38 @@ def test_what_others_inject_into_fields_that_we_leave_out_is_never_fought(ground
     assert ground.live(hook)["metadata"]["resourceVersion"] == version
 
 
+def test_a_default_that_the_stored_version_does_not_keep_is_not_taken_back_for_ever(ground):
+    """It is filled in with each write of the other version, as if whoever writes had set it."""
+    group = f"{ground.prefix}.example"
+
+    def version(name, **fields):
+        schema = {"type": "object", "properties": {
+            "spec": {"type": "object", "properties": {"a": {"type": "integer"}, **fields}}}}
+        return {"name": name, "served": True, "storage": name == "v1",
+                "schema": {"openAPIV3Schema": schema}}
+
+    crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+           "metadata": {"name": f"tills.{group}"}, "spec": {
+               "group": group, "scope": "Namespaced", "names": {"plural": "tills", "kind": "Till"},
+               "versions": [version("v1"), version("v2", more={"type": "integer", "default": 4})]}}
+    assert ground.role.apply(crd)["event"] == ground.role.wait(crd)["event"] == "done"
+    till = ground.manifest("Till", f"{group}/v2", spec={"a": 1})
+    assert ground.role.apply(till)["outcome"] == "created"
+
+    def live():
+        return ground.cluster.api.request(
+            "GET", f"/apis/{group}/v2/namespaces/{ground.namespace}/tills/till")["metadata"]
+
+    ground.kubectl("label", f"tills.v2.{group}", "till", "mine=yes")
+    assert ground.role.apply(till, how="look")["outcome"] == "configured"
+    assert "mine" not in live()["labels"]
+    before = live()
+    for how in ("look", "plain", "dry", "look"):
+        event = ground.role.apply(till, how=how)
+        assert (event["outcome"], event["message"]) == ("unchanged", ""), event
+    assert live() == before
+
+
 def test_a_port_that_an_operator_has_changed_is_his_and_named(ground):
     manifest = ground.service()
     ground.role.apply(manifest)
