@@ -104,6 +104,19 @@ void lp_reading_end_entry(struct reading *r)
 		take_manager(&r->object, e);
 }
 
+/* Some kinds may have names that no manifest of ours may have: no reason to see nothing else. */
+static enum lp_code tell_unfit(const struct object_read *o, const struct stream_sink *sink,
+			       struct err *err)
+{
+	struct told told = {.kind = TOLD_UNFIT, .more = ""};
+
+	memcpy(told.object.live.version, o->live.version, sizeof(o->live.version));
+	snprintf(told.message, sizeof(told.message), "%s%s%s", o->ns, o->ns[0] ? "/" : "", o->name);
+	lp_trim_cut(told.message);
+	lp_text_clean(told.message);
+	return sink->tell(sink->ctx, &told, err);
+}
+
 static enum lp_code tell_object(const struct reading *r, enum told_kind kind,
 				const struct stream_sink *sink, struct err *err)
 {
@@ -126,11 +139,13 @@ static enum lp_code tell_object(const struct reading *r, enum told_kind kind,
 	if (!o->live.version[0] || (kind != TOLD_BOOKMARK && (!o->name[0] || !o->uid[0])))
 		return lp_err_set(err, LP_REJECTED,
 				  "the API server told of an object without name, uid or version");
-	if (!lp_is_name(o->ns) || !lp_is_name(o->name) || !lp_is_name(o->uid) ||
-	    !lp_is_name(o->live.version))
-		return lp_err_set(
-			err, LP_REJECTED,
-			"the API server told of an object with a name that none can have");
+	bool unfit = o->unfit || !lp_is_name(o->ns) || !lp_is_name(o->name);
+	if (!lp_is_name(o->uid) || !lp_is_name(o->live.version) || (unfit && kind == TOLD_BOOKMARK))
+		return lp_err_set(err, LP_REJECTED,
+				  "the API server told of an object with a uid, or a bookmark "
+				  "with a name, that none can have");
+	if (unfit)
+		return tell_unfit(o, sink, err);
 	return sink->tell(sink->ctx, &told, err);
 }
 

@@ -20,6 +20,7 @@ struct object_read {
 	char ns[LP_NAME_MAX], name[LP_NAME_MAX], uid[LP_UID_MAX], part_of[LP_APPLYSET_ID_MAX];
 	struct live live;
 	char deletion[2], drift[8], initial_end[8]; /* only compared */
+	bool unfit;                                 /* ns or name has a NUL, or was cut */
 	unsigned marks;                             /* of its managedFields */
 	char manager[LP_MANAGER_MAX], manager_time[40];
 	/* of a Status */

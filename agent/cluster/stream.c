@@ -28,6 +28,7 @@ enum place {
 /* What is read of a member: into a field of struct reading, or as a place. */
 enum wanted {
 	TEXT,      /* a string that must fit */
+	NAME,      /* a string that makes the object unfit when it does not fit */
 	CUT_TEXT,  /* a string for people, which may be cut at a character */
 	WORD,      /* a string that is only compared: of a long one, more than any word it may be */
 	LONG_TEXT, /* a string into a struct buf */
@@ -62,8 +63,8 @@ static const struct member {
 	{"resourceVersion", IN_LIST_METADATA, TEXT, FIELD(version)},
 	{"continue", IN_LIST_METADATA, LONG_TEXT, FIELD(more)},
 	{"metadata", IN_OBJECT, OBJECT, INTO(IN_METADATA)},
-	{"name", IN_METADATA, TEXT, FIELD(object.name)},
-	{"namespace", IN_METADATA, TEXT, FIELD(object.ns)},
+	{"name", IN_METADATA, NAME, FIELD(object.name)},
+	{"namespace", IN_METADATA, NAME, FIELD(object.ns)},
 	{"uid", IN_METADATA, TEXT, FIELD(object.uid)},
 	{"resourceVersion", IN_METADATA, TEXT, FIELD(object.live.version)},
 	{"generation", IN_METADATA, NUMBER, FIELD(object.live.generation)},
@@ -262,7 +263,7 @@ static void take_key(struct stream *s, const struct token *token)
 
 static bool may_be_cut(const struct member *member)
 {
-	return member->wanted == CUT_TEXT || member->wanted == WORD;
+	return member->wanted == CUT_TEXT || member->wanted == WORD || member->wanted == NAME;
 }
 
 /* Adds a piece to the member's text of a fixed size. */
@@ -295,14 +296,16 @@ static enum lp_code take_string(struct stream *s, const struct token *token, str
 		return not_that_form(s, "is a string", err);
 	if (!may_be_cut(member) && has_nul(token->piece))
 		return not_that_form(s, "has a NUL in it", err);
+	s->reading->object.unfit |= member->wanted == NAME && has_nul(token->piece);
 	if (member->wanted == LONG_TEXT)
 		LP_TRY(add_long_text(s, token->piece, err));
 	else
 		LP_TRY(add_text(s, token->piece, err));
 	if (!token->ends)
 		return LP_OK;
-	if (s->cut && member->wanted == CUT_TEXT)
+	if (s->cut && (member->wanted == CUT_TEXT || member->wanted == NAME))
 		lp_trim_cut((char *)s->reading + member->at);
+	s->reading->object.unfit |= s->cut && member->wanted == NAME;
 	s->used = 0;
 	return LP_OK;
 }

@@ -16,6 +16,8 @@ enum stream_form { STREAM_WATCH, STREAM_LIST };
 enum told_kind {
 	TOLD_THERE,    /* ADDED, MODIFIED, or an item of a list: *object */
 	TOLD_GONE,     /* DELETED: *object as it was */
+	TOLD_UNFIT,    /* any of these, with a name that limpet takes from nobody: of *object only
+			  live.version; message: the name, cut */
 	TOLD_BOOKMARK, /* object->live.version; initial_end: the objects so far are all */
 	TOLD_ERROR,    /* an ERROR event, or a Status instead of a list: status, reason, message */
 	TOLD_LIST,     /* the list's end: version, and what goes on behind it */
@@ -51,7 +53,7 @@ void lp_stream_free(struct stream **stream);
  * an event of more than LP_STREAM_EVENT_BYTES, nesting past LP_STREAM_DEPTH, a continue token past
  * LP_CONTINUE_BYTES; or what tell() returned. The stream is then over. Members that come twice or
  * in any order are read; what is too long for its field makes the object LP_REJECTED, but for
- * messages and managers, which are cut.
+ * names, which are then unfit, and messages and managers, which are cut.
  */
 LP_CHECKED enum lp_code lp_stream_feed(struct stream *stream, const uint8_t *data, size_t n,
 				       struct err *err);

@@ -26,6 +26,7 @@ struct watch {
 	bool lost;                             /* LOST was told, and not END since */
 	int lost_status;                       /* with which status */
 	bool unserved;                         /* waits for discovery to find the kind */
+	bool unfit;                            /* one with a name that we do not take was told of */
 	bool unauthorized;                     /* waits for another credential */
 	char version[LP_RESOURCE_VERSION_MAX]; /* to go on from; "": begin with a list */
 	char highest[LP_RESOURCE_VERSION_MAX]; /* of all lists and changes */

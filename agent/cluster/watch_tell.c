@@ -3,6 +3,7 @@
 #include "agent/cluster/skim.h"
 #include "agent/cluster/watch.h"
 #include "platform/clock.h"
+#include "platform/log.h"
 
 #include <string.h>
 
@@ -111,6 +112,18 @@ static enum lp_code take_object(struct watch *watch, const struct told *told, st
 	return LP_OK;
 }
 
+/* Told once: whoever made it can make more of them. */
+static void pass_over(struct watch *watch, const struct told *told)
+{
+	if (watch->state == WATCH_OPEN)
+		keep_version(watch, told->object.live.version);
+	if (!watch->unfit)
+		lp_log(LOG_LEVEL_WARN, "object-passed-over", "kind", watch->kind, "object",
+		       told->message, "why",
+		       "it has our label, but a name that limpet does not take", NULL);
+	watch->unfit = true;
+}
+
 enum lp_code lp_watch_take(void *ctx, const struct told *told, struct err *err)
 {
 	struct watch *watch = ctx;
@@ -119,6 +132,9 @@ enum lp_code lp_watch_take(void *ctx, const struct told *told, struct err *err)
 	case TOLD_THERE:
 	case TOLD_GONE:
 		return take_object(watch, told, err);
+	case TOLD_UNFIT:
+		pass_over(watch, told);
+		return LP_OK;
 	case TOLD_BOOKMARK:
 		if (watch->state == WATCH_OPEN)
 			keep_version(watch, told->object.live.version);

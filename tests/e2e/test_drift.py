@@ -103,6 +103,31 @@ def test_what_another_operator_adds_stays_and_causes_no_second_write(site):
     assert drift(site)["heals"] == 0
 
 
+def test_an_object_with_a_name_that_we_do_not_take_hides_no_edit(site):
+    """RBAC allows nearly any name, and anybody may copy our label."""
+    converged(site)
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+            "metadata": {"name": "reader", "namespace": site.namespace}, "rules": rules}
+    wait_applied(site, site.repo.publish({"role.yaml": json.dumps(role)}))
+    watching(site)
+    ours = site.get("Role", "reader")
+    for name in ("my role", "n" * 300):
+        site.cluster.api.request("POST", site.cluster.api.resource("Role").path(site.namespace), {
+            **role, "metadata": {"name": name, "labels": ours["metadata"]["labels"]}})
+
+    site.limpet.wait_log("event=object-passed-over")
+    patch(site, "role", "reader", {"rules": []})
+
+    wait_until(lambda: site.get("Role", "reader")["rules"] == rules, "the heal", 5)
+    site.limpet.stop()
+    site.limpet.start()
+    wait_idle(site)
+    watching(site)
+    assert site.limpet.log().count("event=object-passed-over") == 2, "each agent tells it once"
+    assert "event=watch " not in site.limpet.log(), "no watch has ended"
+
+
 def test_drift_is_only_reported_where_the_configuration_says_so(site):
     site.limpet.config["sources"][0]["drift"] = "report"
     converged(site)

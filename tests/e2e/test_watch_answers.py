@@ -114,6 +114,33 @@ def test_a_store_that_cannot_tell_its_progress_is_listed(fake, role):
     assert not role.seen(sighting="lost")
 
 
+@pytest.mark.parametrize("lists", [False, True], ids=["filled", "listed"])
+def test_an_object_with_a_name_that_we_do_not_take_hides_no_other(fake, role, lists):
+    """RBAC allows nearly any name, and anybody may copy our label."""
+    odd = [thing("a b", 7, uid="u-1"), thing("n" * 300, 8, uid="u-2"), thing("..", 9), thing("b", 10)]
+
+    def script(asked):
+        if asked.fills and not lists:
+            asked.fill(*odd, version=100)
+        elif asked.fills:
+            return asked.answer(422, failure(422))
+        elif not asked.watches:
+            return asked.list(*odd)
+        else:
+            asked.begin()
+        for n in range(3):
+            asked.event("MODIFIED", thing("a b\n", 110 + n, uid="u-3"))
+        asked.event("MODIFIED", thing("c", 120))
+        return asked.hold()
+
+    fake.scripts[MAPS] = script
+    role.watch("ConfigMap", timeout_ms=60000)
+    role.wait_seen(sighting="there", name="c")
+
+    assert [s["key"]["name"] for s in role.seen(sighting="there")] == ["b", "c"]
+    assert not role.seen(sighting="lost") and len(fake.of()) == (3 if lists else 1)
+
+
 def test_a_watch_that_never_comes_to_the_end_of_what_is_there_is_listed(fake):
     def script(asked):
         if not asked.fills:

@@ -47,7 +47,7 @@ static void check_told(const struct told *told)
 	check(told->status >= 0 && told->status < 1000);
 	if (told->kind == TOLD_THERE || told->kind == TOLD_GONE)
 		check(object->key.name[0] && object->uid[0] && object->live.version[0]);
-	if (told->kind == TOLD_BOOKMARK)
+	if (told->kind == TOLD_BOOKMARK || told->kind == TOLD_UNFIT)
 		check(object->live.version[0]);
 	if (told->kind == TOLD_LIST)
 		check(told->version[0] && lp_is_name(told->version));

@@ -380,22 +380,48 @@ static void an_object_without_name_uid_or_version_is_refused(void)
 	CHECK(count == 0);
 }
 
-static void names_that_no_object_can_have_are_refused(void)
+/* An event of an object with that member. */
+static const char *event_with(const char *key, const char *value)
+{
+	static char text[800];
+
+	snprintf(text, sizeof(text),
+		 EVENT("ADDED", "{\"metadata\":{\"%s\":\"%s\",\"name\":\"n\",\"uid\":\"u\","
+				"\"resourceVersion\":\"1\"}}"),
+		 key, value);
+	return text;
+}
+
+static void uids_and_versions_that_none_can_have_are_refused(void)
 {
 	static const char *const names[] = {"a/b", "..", "a b", "a%2f", "a\\nb", "a\\u007f"};
-	static const char *const where[] = {"name", "namespace", "uid", "resourceVersion"};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		for (size_t k = 0; k < sizeof(where) / sizeof(where[0]); k++) {
-			char text[300];
-			snprintf(text, sizeof(text),
-				 EVENT("ADDED", "{\"metadata\":{\"%s\":\"%s\",\"name\":\"n\","
-						"\"uid\":\"u\",\"resourceVersion\":\"1\"}}"),
-				 where[k], names[i]);
-			CHECK_CODE(read_watch(text), LP_REJECTED, "a name that none can have");
-		}
-	CHECK_CODE(read_watch(EVENT("ADDED", "{\"metadata\":{\"name\":\"a\\u0000\"")), LP_REJECTED,
-		   "name has a NUL");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		CHECK_CODE(read_watch(event_with("uid", names[i])), LP_REJECTED, "none can have");
+		CHECK_CODE(read_watch(event_with("resourceVersion", names[i])), LP_REJECTED,
+			   "none can have");
+	}
+	CHECK_CODE(read_watch(event_with("uid", "a\\u0000")), LP_REJECTED, "uid has a NUL");
+}
+
+static void a_name_that_we_do_not_take_is_told_and_the_stream_goes_on(void)
+{
+	static const char *const names[][2] = {
+		{"a/b", "a/b"},   {"..", ".."},       {"a b", "a b"},      {"a%2f", "a%2f"},
+		{"a\\nb", "a b"}, {"a\\u007f", "a?"}, {"a\\u0000b", "a?b"}};
+	char text[1700];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(text, sizeof(text), "%s" EVENT("MODIFIED", META("")),
+			 event_with("name", names[i][0]));
+		CHECK_OK(read_watch(text));
+		CHECK(count == 2 && told[0].kind == TOLD_UNFIT && told[1].kind == TOLD_THERE);
+		CHECK_STR(told[0].message, names[i][1]);
+		CHECK_STR(told[0].object.live.version, "1");
+		CHECK_STR(told[0].object.key.name, "");
+		CHECK_OK(read_watch(event_with("namespace", names[i][0])));
+		CHECK(count == 1 && told[0].kind == TOLD_UNFIT);
+	}
 }
 
 /* A text of n times c; one at a time. */
@@ -421,17 +447,18 @@ static void names_are_as_long_as_they_may_be(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		for (size_t more_bytes = 0; more_bytes < 2; more_bytes++) {
-			char text[800];
-			snprintf(text, sizeof(text),
-				 EVENT("ADDED", "{\"metadata\":{\"%s\":\"%s\",\"name\":\"n\","
-						"\"uid\":\"u\",\"resourceVersion\":\"1\"}}"),
-				 rows[i].key, long_text(rows[i].max - 1 + more_bytes, 'n'));
+			bool name = rows[i].max == LP_NAME_MAX;
+			const char *text = event_with(rows[i].key,
+						      long_text(rows[i].max - 1 + more_bytes, 'n'));
 			for (int size = 1; size < 600; size += 59)
-				if (!more_bytes)
-					CHECK_OK(read_pieces(STREAM_WATCH, text, size));
-				else
+				if (more_bytes && !name) {
 					CHECK_CODE(read_pieces(STREAM_WATCH, text, size),
 						   LP_REJECTED, "is too long");
+				} else {
+					CHECK_OK(read_pieces(STREAM_WATCH, text, size));
+					CHECK(told[0].kind ==
+					      (more_bytes ? TOLD_UNFIT : TOLD_THERE));
+				}
 		}
 }
 
@@ -872,7 +899,8 @@ int main(void)
 	TEST(keys_that_only_look_like_ours_are_passed_over);
 	TEST(of_members_that_come_twice_the_first_counts);
 	TEST(an_object_without_name_uid_or_version_is_refused);
-	TEST(names_that_no_object_can_have_are_refused);
+	TEST(uids_and_versions_that_none_can_have_are_refused);
+	TEST(a_name_that_we_do_not_take_is_told_and_the_stream_goes_on);
 	TEST(names_are_as_long_as_they_may_be);
 	TEST(managers_and_messages_are_cut_at_a_character);
 	TEST(what_is_cut_is_not_taken_for_what_it_begins_like);
