@@ -34,7 +34,7 @@ def is_applied(status, commit):
     return bool(now) and now["commit"] == commit and now["state"] == "applied"
 
 
-def wait_applied(limpet, commit, timeout=120):
+def wait_applied(limpet, commit, timeout=600):
     """Waits until commit is applied; returns the status."""
     return limpet.wait_status(lambda status: is_applied(status, commit),
                               f"{commit[:12]} applied", timeout)
