@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast many new objects are applied, against a bare libcurl client that sends the same
 PATCHes at the same concurrency. Both are timed by the API server's own audit log, from the
-first PATCH to the last answer, alternating, in fresh namespaces, medians. What limpet writes
-into its store and the waits between its stages are part of its time."""
+first PATCH to the last answer, alternating, in fresh namespaces, medians. The bare client sends
+in limpet's order, and each begins when the cluster's controllers are done with what the other has
+left. What limpet writes into its store and the waits between its stages are part of its time."""
 
 import json
 import shutil
 import statistics
 import subprocess
+import time
 from typing import NamedTuple
 
 import pytest
 
 from figures import ROOT, figure, wait_applied, when
 from many import many, many_files, namespaces
+from support.waiting import wait_until
 
 CONCURRENCY = 2
 RUNS = {400: 5, 2000: 3}
@@ -21,15 +24,18 @@ BARE = ROOT / "build" / "dev" / "tests" / "bench" / "apply_bare"
 
 
 class Took(NamedTuple):
-    """Seconds from the first PATCH to the last answer, and of them without one under way."""
+    """Seconds from the first PATCH to the last answer, and of them without one under way; and the
+    paths that were sent, in order."""
     whole: float
     waits: float
+    paths: list
 
 
 def took(cluster, prefix, count):
     """How long the PATCHes of a prefix took, by the audit log."""
     there = set(namespaces(prefix))
-    spans = sorted((when(event["requestReceivedTimestamp"]), when(event["stageTimestamp"]))
+    spans = sorted((when(event["requestReceivedTimestamp"]), when(event["stageTimestamp"]),
+                    event["requestURI"].partition("?")[0])
                    for event in cluster.audit_events()
                    if event["stage"] == "ResponseComplete" and event["verb"] == "patch"
                    and event.get("objectRef", {}).get("namespace") in there
@@ -37,15 +43,29 @@ def took(cluster, prefix, count):
                    and "fieldManager=limpet" in event["requestURI"])
     assert len(spans) >= count, f"{len(spans)} PATCHes in {prefix}"
     waits, end = 0, spans[0][0]
-    for begin, answered in spans:
+    for begin, answered, _ in spans:
         waits += max(0, begin - end)
         end = max(end, answered)
-    return Took(end - spans[0][0], waits)
+    return Took(end - spans[0][0], waits, [path for _, _, path in spans])
+
+
+def wait_settled(cluster):
+    """Waits until the controllers write no more than Leases, of all that is in the store."""
+    def revision():
+        return int(cluster.api.request("GET", "/api/v1/namespaces?limit=1")["metadata"]["resourceVersion"])
+
+    def settled():
+        before = revision()
+        time.sleep(1)
+        return revision() - before < 5
+
+    wait_until(settled, "the controllers to be done", 600)
 
 
 def make_namespaces(site, prefix):
     for namespace in namespaces(prefix):
         site.cluster.kubectl("create", "namespace", namespace)
+    wait_settled(site.cluster)
 
 
 def by_limpet(site, prefix, count):
@@ -64,15 +84,20 @@ def by_limpet(site, prefix, count):
     return took(site.cluster, prefix, count)
 
 
-def by_the_bare_client(site, prefix, count, folder):
+def by_the_bare_client(site, prefix, count, folder, order):
+    """The same objects, in the order of the paths that limpet has sent for another prefix."""
     make_namespaces(site, prefix)
     folder.mkdir()
-    for number, manifest in enumerate(many(count, prefix, with_namespaces=False)):
+    files = {}
+    for manifest in many(count, prefix, with_namespaces=False):
         meta = manifest["metadata"]
         meta.setdefault("labels", {})["applyset.kubernetes.io/part-of"] = \
             "applyset-0eFHV8ySqp7XoShsGvyWFQD3s96yqwHmzc4e0HR1dsY-v1"
         path = site.cluster.api.resource(manifest["kind"]).path(meta["namespace"], meta["name"])
-        (folder / f"{number:05}").write_text(f"{path}\n{json.dumps(manifest, separators=(',', ':'))}")
+        files[path] = f"{path}\n{json.dumps(manifest, separators=(',', ':'))}"
+    assert set(files) == set(order)
+    for number, path in enumerate(order):
+        (folder / f"{number:05}").write_text(files[path])
     subprocess.run([BARE, site.cluster.kubeconfig, str(CONCURRENCY), folder], check=True, capture_output=True)
     return took(site.cluster, prefix, count)
 
@@ -81,8 +106,10 @@ def by_the_bare_client(site, prefix, count, folder):
 def test_applying_many_objects_takes_little_more_than_sending_them(site_on_own_cluster, tmp_path, count):
     site, ours, bare = site_on_own_cluster, [], []
     for run in range(RUNS[count]):
-        ours.append(by_limpet(site, f"{site.prefix}-ours-{run}", count))
-        bare.append(by_the_bare_client(site, f"{site.prefix}-bare-{run}", count, tmp_path / f"bodies-{run}"))
+        prefixes = [f"{site.prefix}-{client}-{run}" for client in ("ours", "bare")]
+        ours.append(by_limpet(site, prefixes[0], count))
+        bare.append(by_the_bare_client(site, prefixes[1], count, tmp_path / f"bodies-{run}",
+                                       [path.replace(*prefixes) for path in ours[-1].paths]))
         print(f"\nrun {run + 1}: limpet {ours[-1].whole:.2f} s, without a PATCH under way {ours[-1].waits:.2f} s;"
               f" bare client {bare[-1].whole:.2f} and {bare[-1].waits:.2f} s", flush=True)
 
