@@ -61,5 +61,7 @@ def test_nothing_waits_for_a_definition_that_says_so_and_else_all_does(site):
     goes_on = publish(site, crd(site, "tills"), till(site), crd(
         site, "registers", {"limpet.dev/wait": "off"}), tills=2)
     wait_applied(site, goes_on)
+    assert not [e for e in site.limpet.json("events")["events"]
+                if e["kind"] == "incomplete" and goes_on[:12] in e["message"]], "not at first either"
     assert not is_served(site, "registers")
     assert site.get("ConfigMap", "till-2") is None and site.get("Till", "till")
