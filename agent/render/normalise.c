@@ -54,10 +54,49 @@ static void strip_metadata(struct jval *metadata)
 		lp_json_del(metadata, servers[i]);
 }
 
+/* The server drops these; to own one that is empty would be drift when somebody adds a key, and a
+ * custom resource would be written by each apply. */
+static void strip_empty_maps(struct jval *metadata)
+{
+	static const char *const maps[] = {"labels", "annotations"};
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		struct jval *map = lp_json_get(metadata, maps[i]);
+		if (lp_json_is(map, JSON_OBJ) && !lp_json_len(map))
+			lp_json_del(metadata, maps[i]);
+	}
+}
+
 /* What a person copied from the cluster; it is set anew where it belongs. */
 static void strip_digest(struct jval *metadata)
 {
 	lp_json_del(lp_json_get(metadata, "annotations"), LP_CONFIG_DIGEST_ANNOTATION);
+}
+
+/* --- a caBundle that says nothing, kept for the one who injects it --- */
+
+static void strip_placeholder(struct jval *config)
+{
+	const char *text = lp_json_str(lp_json_get(config, "caBundle"));
+
+	/* what tools write there: nothing, or one line end */
+	if (text && (!*text || strcmp(text, "Cg==") == 0))
+		lp_json_del(config, "caBundle");
+}
+
+static void strip_bundles(struct jval *root, const struct object_key *key)
+{
+	struct json_iter it = lp_json_iter(lp_json_get(root, "webhooks"));
+
+	if (strcmp(key->group, "admissionregistration.k8s.io") == 0) {
+		while (lp_json_next(&it))
+			strip_placeholder(lp_json_get(it.value, "clientConfig"));
+	} else if (is_kind(key, "apiregistration.k8s.io", "APIService")) {
+		strip_placeholder(lp_json_get(root, "spec"));
+	} else if (is_kind(key, "apiextensions.k8s.io", "CustomResourceDefinition")) {
+		strip_placeholder(
+			lp_json_at(root, "spec", "conversion", "webhook", "clientConfig", NULL));
+	}
 }
 
 /* --- Secrets: stringData is written but never read back, so nobody would own the data --- */
@@ -123,6 +162,8 @@ enum lp_code lp_normalise(struct manifest *m, const struct object_key *key,
 	strip_metadata(lp_json_get(m->root, "metadata"));
 	strip_digest(lp_json_get(m->root, "metadata"));
 	strip_digest(lp_json_at(m->root, "spec", "template", "metadata", NULL));
+	strip_empty_maps(lp_json_get(m->root, "metadata"));
+	strip_bundles(m->root, key);
 	if (builtin)
 		lp_json_del(m->root, "status");
 	/* its controller writes the rules, so ours would be drift for ever */

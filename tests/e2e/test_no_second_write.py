@@ -75,6 +75,7 @@ spec:
   version: v1
   groupPriorityMinimum: 1000
   versionPriority: 15
+  caBundle: Cg==
   service: {name: till, namespace: SHOP}
 """, [Touch("APIService", {"spec": {"caBundle": "CABUNDLE"}}, "v1.NAME.PREFIX.example.com")]),
     "conversion-webhook": Case("""
@@ -88,7 +89,7 @@ spec:
   conversion:
     strategy: Webhook
     webhook:
-      clientConfig: {service: {name: till, namespace: SHOP}}
+      clientConfig: {caBundle: "", service: {name: till, namespace: SHOP}}
       conversionReviewVersions: [v1]
   versions:
   - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}
@@ -253,7 +254,7 @@ stringData: {}
     "empties": Case("""
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: NAME, creationTimestamp: null, finalizers: [], ownerReferences: []}
+metadata: {name: NAME, annotations: {}, labels: {}, creationTimestamp: null, finalizers: [], ownerReferences: []}
 spec:
   strategy: {}
   selector: {matchLabels: {app: NAME}, matchExpressions: []}
@@ -519,7 +520,7 @@ spec:
 ---
 apiVersion: PREFIX.example.com/v1
 kind: Till
-metadata: {name: NAME}
+metadata: {name: NAME, annotations: {}}
 spec: {drawers: [], notes: {}, size: "5", hint: null}
 status: {open: false}
 """, [Touch("Till", {"status": {"open": True}}, subresource="status")]),

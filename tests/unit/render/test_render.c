@@ -640,6 +640,38 @@ static void the_rules_of_an_aggregated_role_are_left_to_its_controller(void)
 		"rules"));
 }
 
+static void a_bundle_that_says_nothing_is_left_to_its_injector(void)
+{
+	static const char webhook[] = "apiVersion: admissionregistration.k8s.io/v1\n"
+				      "kind: MutatingWebhookConfiguration\nmetadata: {name: x}\n"
+				      "webhooks: [{name: a, clientConfig: {caBundle: %s}}]\n";
+	static const struct {
+		const char *value;
+		bool stays;
+	} cases[] = {{"\"\"", false}, {"Cg==", false}, {"eA==", true}, {"1", true}};
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), webhook, cases[i].value);
+		CHECK(!strstr(objects_of(text), "caBundle") == !cases[i].stays);
+	}
+	CHECK(!strstr(objects_of("apiVersion: apiregistration.k8s.io/v1\nkind: APIService\n"
+				 "metadata: {name: x}\nspec: {caBundle: Cg==}\n"),
+		      "caBundle"));
+	CHECK(!strstr(
+		objects_of("apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+			   "metadata: {name: x}\nspec: {conversion: {webhook: "
+			   "{clientConfig: {caBundle: Cg==}}}}\n"),
+		"caBundle"));
+}
+
+static void empty_maps_of_the_metadata_are_nobody_s(void)
+{
+	CHECK_HAS(objects_of("apiVersion: v1\nkind: ConfigMap\n"
+			     "metadata: {name: x, labels: {}, annotations: {}}\n"),
+		  "\"metadata\":{\"name\":\"x\",\"namespace\":\"default\"}");
+}
+
 static void the_digest_is_that_of_the_json(void)
 {
 	static const char json[] =
@@ -803,6 +835,8 @@ int main(void)
 	TEST(a_secret_is_encoded);
 	TEST(keys_of_a_secret_are_limited);
 	TEST(the_rules_of_an_aggregated_role_are_left_to_its_controller);
+	TEST(a_bundle_that_says_nothing_is_left_to_its_injector);
+	TEST(empty_maps_of_the_metadata_are_nobody_s);
 	TEST(the_digest_is_that_of_the_json);
 	TEST(the_order_of_members_does_not_change_the_digest);
 	TEST(objects_know_their_stage);
