@@ -7,16 +7,28 @@
 #include <string.h>
 
 static const char *const names[LP_HAPPENED_KINDS] = {
-	[LP_HAPPENED_DETECTED] = "detected",     [LP_HAPPENED_HEALED] = "healed",
-	[LP_HAPPENED_REPORTED] = "reported",     [LP_HAPPENED_FOREIGN] = "foreign",
-	[LP_HAPPENED_FIGHT] = "fight",           [LP_HAPPENED_ACCEPTED] = "accepted",
-	[LP_HAPPENED_REFUSED] = "refused",       [LP_HAPPENED_APPLIED] = "applied",
-	[LP_HAPPENED_INCOMPLETE] = "incomplete", [LP_HAPPENED_FAILED] = "failed",
-	[LP_HAPPENED_PRUNED] = "pruned",         [LP_HAPPENED_ROLLED_BACK] = "rolled-back",
-	[LP_HAPPENED_SUSPENDED] = "suspended",   [LP_HAPPENED_RESUMED] = "resumed",
-	[LP_HAPPENED_AWAY] = "api-server-away",  [LP_HAPPENED_BACK] = "api-server-back",
-	[LP_HAPPENED_STORE_LOST] = "store-lost", [LP_HAPPENED_STANDBY] = "standby",
-	[LP_HAPPENED_TOOK_OVER] = "took-over",   [LP_HAPPENED_RECREATED] = "recreated",
+	[LP_HAPPENED_DETECTED] = "detected",
+	[LP_HAPPENED_HEALED] = "healed",
+	[LP_HAPPENED_REPORTED] = "reported",
+	[LP_HAPPENED_FOREIGN] = "foreign",
+	[LP_HAPPENED_FIGHT] = "fight",
+	[LP_HAPPENED_ACCEPTED] = "accepted",
+	[LP_HAPPENED_REFUSED] = "refused",
+	[LP_HAPPENED_APPLIED] = "applied",
+	[LP_HAPPENED_INCOMPLETE] = "incomplete",
+	[LP_HAPPENED_FAILED] = "failed",
+	[LP_HAPPENED_PRUNED] = "pruned",
+	[LP_HAPPENED_ROLLED_BACK] = "rolled-back",
+	[LP_HAPPENED_SUSPENDED] = "suspended",
+	[LP_HAPPENED_RESUMED] = "resumed",
+	[LP_HAPPENED_AWAY] = "api-server-away",
+	[LP_HAPPENED_BACK] = "api-server-back",
+	[LP_HAPPENED_STORE_LOST] = "store-lost",
+	[LP_HAPPENED_STANDBY] = "standby",
+	[LP_HAPPENED_TOOK_OVER] = "took-over",
+	[LP_HAPPENED_RECREATED] = "recreated",
+	[LP_HAPPENED_OVERWRITTEN] = "overwritten",
+	[LP_HAPPENED_ADOPTED] = "adopted",
 };
 
 const char *lp_happening_name(enum happening_kind kind)

@@ -28,10 +28,12 @@ enum happening_kind {
 	/* up to here */
 	LP_HAPPENED_AWAY, /* the API server */
 	LP_HAPPENED_BACK,
-	LP_HAPPENED_STORE_LOST, /* the store was damaged: this one is new */
-	LP_HAPPENED_STANDBY,    /* another agent holds the Lease, and writes */
-	LP_HAPPENED_TOOK_OVER,  /* it is gone, and this one writes */
-	LP_HAPPENED_RECREATED,  /* an object was deleted, to be made anew */
+	LP_HAPPENED_STORE_LOST,  /* the store was damaged: this one is new */
+	LP_HAPPENED_STANDBY,     /* another agent holds the Lease, and writes */
+	LP_HAPPENED_TOOK_OVER,   /* it is gone, and this one writes */
+	LP_HAPPENED_RECREATED,   /* an object was deleted, to be made anew */
+	LP_HAPPENED_OVERWRITTEN, /* new content went over what somebody else had changed */
+	LP_HAPPENED_ADOPTED,     /* an object that others had made is applied now */
 	LP_HAPPENED_KINDS,
 };
 

@@ -67,6 +67,8 @@ static const char *colour_of(const char *name)
 	case LP_HAPPENED_STORE_LOST:
 		return lp_cli_red();
 	case LP_HAPPENED_DETECTED:
+	case LP_HAPPENED_OVERWRITTEN:
+	case LP_HAPPENED_ADOPTED:
 	case LP_HAPPENED_REPORTED:
 	case LP_HAPPENED_FOREIGN:
 	case LP_HAPPENED_INCOMPLETE:

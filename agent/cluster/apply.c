@@ -143,6 +143,9 @@ void lp_apply_refused(struct job *job)
 		return;
 	else if ((status.code == 409 || status.code == 422) && (!job->look.on || mends))
 		lp_careful_second(job);
+	else if (job->look.kept && status.code >= 400 && status.code < 500 && status.code != 401 &&
+		 status.code != 429)
+		lp_finish_kept_refused(job, &status);
 	else if (is_duplicate(job, &status))
 		lp_finish_duplicate(job, &status);
 	else

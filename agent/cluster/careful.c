@@ -230,13 +230,16 @@ bool lp_careful_undo(struct job *job)
 
 /* --- looking --- */
 
-/* Whether a person asks on the device for reports alone, and our manifest says nothing of it. */
+/*
+ * Whether a person asks on the device for reports alone, and our manifest says nothing of it. New
+ * content is no drift.
+ */
 static bool is_kept(const struct job *job, const struct metadata *now)
 {
 	struct slice says = lp_skim_at(LP_SLICE_OF(&job->look.object), "metadata", "annotations",
 				       LP_DRIFT_ANNOTATION, NULL);
 
-	return job->step.how == APPLY_LOOK && (now->marks & SIGHT_REPORT_ONLY) &&
+	return job->step.how == APPLY_LOOK && job->step.once && (now->marks & SIGHT_REPORT_ONLY) &&
 	       !lp_annotation_is(LP_DRIFT_ANNOTATION, lp_skim_raw(says), ASKS_HEAL) &&
 	       !lp_annotation_is(LP_DRIFT_ANNOTATION, lp_skim_raw(says), ASKS_REPORT);
 }
@@ -271,11 +274,9 @@ static void seen(struct job *job)
 		return;
 	}
 	if (is_kept(job, &now)) {
-		snprintf(job->event.message, sizeof(job->event.message),
-			 "its annotation %s says that drift is only reported",
-			 lp_metadata_asks(&now, ASKS_REPORT)->key);
-		lp_job_done(job, OUTCOME_KEPT);
-		return;
+		l->kept = lp_metadata_asks(&now, ASKS_REPORT)->key;
+		l->take = false;
+		job->step.how = APPLY_DRY;
 	}
 	if (l->second && !(now.marks & SIGHT_OVERRIDABLE)) {
 		refused_after_all(job);

@@ -121,7 +121,12 @@ static void seen_there(struct drift *drift, const struct drift_kind *kind,
 	if (entry->older) /* from before our own last write */
 		return;
 	entry->seen = version;
+	bool asked = entry->report;
+	entry->report = sighting->marks & SIGHT_REPORT_ONLY;
 	ret->reason = compare(entry, sighting);
+	/* it was left as it is for that reason alone, and need not have changed otherwise */
+	if (asked && !entry->report && entry->state == DRIFT_KNOWN && ret->reason == DRIFT_NONE)
+		ret->reason = DRIFT_MANAGER;
 	if (ret->reason != DRIFT_NONE)
 		ret->news = suspect(drift, entry, &sighting->key, ret->reason);
 }
@@ -326,6 +331,24 @@ void lp_drift_looked(struct drift *drift, const struct object_key *key, enum dri
 		entry->due_s = (uint32_t)(now_s + ret->after_s);
 		break;
 	}
+}
+
+void lp_drift_renewed(struct drift *drift, const struct object_key *key)
+{
+	struct drift_entry *entry = lp_drift_find(drift, key);
+
+	if (!entry)
+		return;
+	entry->heals = 0;
+	entry->due_s = entry->healed_s = 0;
+}
+
+void lp_drift_doubt(struct drift *drift, const struct object_key *key)
+{
+	struct drift_entry *entry = lp_drift_find(drift, key);
+
+	if (entry && entry->state == DRIFT_CLEAN)
+		suspect(drift, entry, key, DRIFT_MOVED);
 }
 
 void lp_drift_reconsider(struct drift *drift)

@@ -117,6 +117,12 @@ struct drift_budget {
 void lp_drift_looked(struct drift *drift, const struct object_key *key, enum drift_look look,
 		     int64_t now_s, int64_t retry_s, struct drift_budget *ret);
 
+/* It has new content: what was put right before counts no more, and nothing of it waits. */
+void lp_drift_renewed(struct drift *drift, const struct object_key *key);
+
+/* One that was taken to be as it should is looked at. */
+void lp_drift_doubt(struct drift *drift, const struct object_key *key);
+
 /* What is known to differ is looked at again: a person or the configuration has decided anew. */
 void lp_drift_reconsider(struct drift *drift);
 

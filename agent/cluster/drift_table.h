@@ -16,7 +16,8 @@ struct drift_entry {
 	uint16_t kind, round;
 	uint8_t state, reason, heals;
 	bool used, overridable;
-	bool older; /* the list that is under way shows it as it was before our last write */
+	bool report; /* seen last: a person asks in the cluster for reports alone */
+	bool older;  /* the list that is under way shows it as it was before our last write */
 };
 
 /* The entry of key; NULL: there is none. Valid until one is added or taken out. */

@@ -22,6 +22,10 @@ static void finish(struct job *job, const struct story *story, enum outcome outc
 	bool changed = outcome == OUTCOME_CONFIGURED;
 
 	event->message[0] = '\0';
+	if (changed && l->kept) {
+		outcome = OUTCOME_KEPT;
+		add(job, l->kept, " in the cluster says that drift is only reported");
+	}
 	snprintf(event->manager, sizeof(event->manager), "%s",
 		 changed ? story->manager : story->foreign_manager);
 	if (changed)
@@ -50,8 +54,9 @@ static void compare(const struct job *job, struct slice after, struct story *ret
 	*ret = (struct story){0};
 	if (lp_careful_parse(l, &desired, &err) != LP_OK ||
 	    lp_story_tell(LP_SLICE_OF(&l->before), after,
-			  &(struct story_free){LP_SLICE_OF(&l->handed), desired}, ret,
-			  &err) != LP_OK)
+			  &(struct story_free){LP_SLICE_OF(&l->handed), desired,
+					       .fresh = !job->step.once},
+			  ret, &err) != LP_OK)
 		snprintf(ret->text, sizeof(ret->text), "who changed it: %s", err.msg);
 }
 
@@ -108,6 +113,16 @@ void lp_finish_dry(struct job *job)
 		    memcmp(then.live.entry, l->live.entry, sizeof(then.live.entry)) == 0;
 	finish(job, &story,
 	       same && !story.added && !l->hands ? OUTCOME_UNCHANGED : OUTCOME_CONFIGURED);
+}
+
+void lp_finish_kept_refused(struct job *job, const struct status *status)
+{
+	struct story story;
+
+	compare(job, LP_SLICE_OF(&job->look.before), &story);
+	snprintf(story.text, sizeof(story.text), "an apply would be refused: %.300s",
+		 status->message);
+	finish(job, &story, OUTCOME_CONFIGURED);
 }
 
 void lp_finish_dry_refused(struct job *job)

@@ -81,6 +81,7 @@ struct look {
 	bool hands;         /* there is something to hand over */
 	bool made;          /* it was not there; it is now */
 	bool recreated;     /* it was deleted to be made anew; once */
+	const char *kept;   /* the annotation by which it is only looked at; NULL none */
 	unsigned looks;     /* how often */
 	unsigned rounds;    /* how often managedFields were looked at behind an apply */
 	struct live live;   /* at the first look */
@@ -273,6 +274,8 @@ void lp_recreate_or_refuse(struct job *job);
 
 /* Ends an apply that looked and wrote, or found nothing to write, by job->event and its answer. */
 void lp_finish_applied(struct job *job);
+/* The dry run of what is only looked at was refused: it stays as it is. */
+void lp_finish_kept_refused(struct job *job, const struct status *status);
 /* Ends a dry run by its answer, or by the refusal of what a takeover would mend. */
 void lp_finish_dry(struct job *job);
 void lp_finish_dry_refused(struct job *job);

@@ -27,7 +27,8 @@ struct plan_object {
 	bool uses_config;     /* desired: its pods read ConfigMaps or Secrets of the revision */
 	bool once;            /* desired: it was made for this content before, see struct step */
 	bool clean; /* desired: it was applied as it is now, and is so still: nothing is sent */
-	bool look;  /* desired: somebody else has changed it: it is applied by APPLY_LOOK */
+	bool ours;  /* desired: it was applied before, whatever it was then */
+	bool look;  /* desired: somebody else has changed it, or may have: by APPLY_LOOK */
 };
 
 enum plan_walk {

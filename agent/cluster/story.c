@@ -27,6 +27,7 @@ struct telling {
 	struct jval *sets[LP_FIELDS_SETS];
 	size_t count; /* of sets */
 	bool adopted; /* it was not applied by us before */
+	bool fresh;
 	struct found found[VERBS][TOLD_PATHS];
 	unsigned counts[VERBS];
 };
@@ -103,7 +104,7 @@ static bool judge(const struct telling *t, uint64_t owners, enum verb_told *ret,
 	else
 		*ret = overridable ? ADDED : FOREIGN;
 	if (after)
-		return !before && !t->adopted;
+		return !before && !t->adopted && (latest || !t->fresh);
 	return overridable ? !before && !t->adopted : latest != 0;
 }
 
@@ -235,7 +236,7 @@ enum lp_code lp_story_tell(struct slice before, struct slice after, const struct
 {
 	LP_AUTO(lp_managed_free) struct managed old = {0};
 	LP_AUTO(lp_managed_free) struct managed new = {0};
-	struct telling t = {.count = OTHERS};
+	struct telling t = {.count = OTHERS, .fresh = free->fresh};
 
 	*ret = (struct story){0};
 	LP_TRY(lp_managed_read(before, &old, err));

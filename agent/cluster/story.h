@@ -22,6 +22,7 @@ struct story {
 struct story_free {
 	struct slice handed;
 	const struct json *desired;
+	bool fresh; /* we want something new: what nobody had is missed by nobody */
 };
 
 /*

@@ -41,6 +41,8 @@ static const struct {
 	[LP_HAPPENED_STORE_LOST] = {"StoreLost", true},
 	[LP_HAPPENED_TOOK_OVER] = {"TookOver", false},
 	[LP_HAPPENED_RECREATED] = {"Recreated", false},
+	[LP_HAPPENED_OVERWRITTEN] = {"Overwritten", true},
+	[LP_HAPPENED_ADOPTED] = {"Adopted", false},
 };
 
 const char *lp_announcing_reason(enum happening_kind kind, bool *ret_warning)

@@ -50,7 +50,7 @@ struct applying {
 	bool recover_again;        /* what it told so far was given up */
 	struct stored_key carried; /* the workload that CONFIG_LOOK is asked about */
 	unsigned done;             /* objects, for progress */
-	unsigned deleted_told;
+	unsigned deleted_told, changed_told;
 	int64_t told_ms;
 };
 

@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TRIES        5   /* of one object that is not ready (a namespace that ends) */
-#define DELETED_TOLD 100 /* of one apply; the rest would push out what happened before */
+#define TRIES 5   /* of one object that is not ready (a namespace that ends) */
+#define TOLD  100 /* of one apply and sort; the rest would push out what happened before */
 
 /* --- its end --- */
 
@@ -185,6 +185,43 @@ static void tell_done(struct source_run *run, const struct plan_object *object,
 		    a->ledger.revision.objects);
 }
 
+/*
+ * What an apply that looked found of others, or what others had made; false: it is the apply's own
+ * doing, of which the end of it tells.
+ */
+static bool is_of_others(const struct plan_object *object, const struct event *event,
+			 enum happening_kind *ret)
+{
+	bool configured = event->outcome == OUTCOME_CONFIGURED;
+	bool wrong = configured || event->outcome == OUTCOME_CREATED;
+
+	if (wrong && object->once && object->look)
+		*ret = LP_HAPPENED_HEALED;
+	else if (event->outcome == OUTCOME_KEPT)
+		*ret = LP_HAPPENED_REPORTED;
+	else if (configured && event->manager[0])
+		*ret = object->ours ? LP_HAPPENED_OVERWRITTEN : LP_HAPPENED_ADOPTED;
+	else if (event->outcome == OUTCOME_UNCHANGED && event->message[0] && object->look)
+		*ret = LP_HAPPENED_FOREIGN;
+	else
+		return false;
+	return true;
+}
+
+static enum lp_code put_others(struct source_run *run, const struct plan_object *object,
+			       const struct event *event, struct err *err)
+{
+	struct applying *a = run->applying;
+	struct happening what = {.revision = a->ledger.revision.id, .by = event->manager};
+	char key[LP_KEY_TEXT];
+
+	if (!is_of_others(object, event, &what.kind) || a->changed_told++ >= TOLD)
+		return LP_OK;
+	what.object = lp_object_key_text(&object->key, key);
+	what.message = event->outcome == OUTCOME_CREATED ? "made again" : event->message;
+	return lp_put_happening(run, &what, err);
+}
+
 /* An object that is done, with its row in the inventory. */
 static enum lp_code store_done(struct source_run *run, enum step_kind kind,
 			       const struct plan_object *object, const struct event *event,
@@ -198,9 +235,14 @@ static enum lp_code store_done(struct source_run *run, enum step_kind kind,
 				       .revision = a->ledger.revision.id,
 				       .message = gone ? "it was gone already" : ""};
 
-	LP_TRY(lp_ledger_record(&a->ledger, kind, object, event, err));
+	/* what is left as it is stays on record as it was applied: a restart must see that it
+	 * differs */
+	if (kind != STEP_APPLY || event->outcome != OUTCOME_KEPT)
+		LP_TRY(lp_ledger_record(&a->ledger, kind, object, event, err));
+	if (kind == STEP_APPLY)
+		return put_others(run, object, event, err);
 	if (kind != STEP_PRUNE || (!gone && event->outcome != OUTCOME_PRUNED) ||
-	    a->deleted_told++ >= DELETED_TOLD)
+	    a->deleted_told++ >= TOLD)
 		return LP_OK;
 	lp_object_key_text(&object->key, key);
 	return lp_put_happening(run, &what, err);
@@ -235,7 +277,7 @@ void lp_planning_deleted(struct source_run *run, const struct event *event)
 
 	lp_log(LOG_LEVEL_INFO, lp_happening_name(what.kind), "source", run->config->name, "object",
 	       key, "message", event->message, NULL);
-	if (a->deleted_told++ < DELETED_TOLD)
+	if (a->deleted_told++ < TOLD)
 		lp_keep_happening(run, &what);
 }
 
@@ -267,7 +309,7 @@ enum lp_code lp_planning_event(struct source_run *run, const struct event *event
 	else if (verdict == PLAN_SETTLED && object && kind != STEP_WAIT) {
 		tell_done(run, object, event);
 		if (kind == STEP_APPLY)
-			lp_watching_applied(run, event, object->look);
+			lp_watching_applied(run, object, event);
 		else if (kind == STEP_PRUNE)
 			lp_watching_pruned(run, &object->key);
 		if (store_done(run, kind, object, event, &store_err) != LP_OK) {
@@ -279,12 +321,12 @@ enum lp_code lp_planning_event(struct source_run *run, const struct event *event
 	return LP_OK;
 }
 
-/* What is known to differ is left so where drift is only reported, until its content is new. */
+/* What may differ is left to a look where drift is only reported, until its content is new. */
 static bool is_left(const struct source_run *run, const struct plan_object *object,
 		    const struct decision *decision)
 {
 	return decision->leave ||
-	       (object->look && object->once &&
+	       (run->watching && object->once &&
 		lp_drift_mode(&run->super->config, run->config, decision) == DRIFT_MODE_REPORT);
 }
 
@@ -335,9 +377,10 @@ static enum lp_code send_step(struct source_run *run, struct step *step,
 		if (lp_scaled_drops(object, LP_SLICE_OF(&body)))
 			LP_TRY(lp_buf_str(&decision.handed, LP_REPLICAS_POINTER, err));
 		if (is_left(run, object, &decision)) {
-			if (decision.leave)
-				lp_watching_pruned(run,
-						   &object->key); /* it is no longer ours to see */
+			if (decision.leave) /* it is no longer ours to see */
+				lp_watching_pruned(run, &object->key);
+			else
+				lp_watching_left(run, &object->key);
 			pass_over(run, step);
 			return LP_OK;
 		}
@@ -410,7 +453,9 @@ void lp_planning_start(struct source_run *run)
 	struct err err = {0};
 
 	a->part = PART_PLAN;
-	if (lp_copy(policy.source, sizeof(policy.source), run->config->name, &err) != LP_OK ||
+	if ((run->watching && !run->watching->drift.count &&
+	     lp_watching_seed(run, &err) != LP_OK) ||
+	    lp_copy(policy.source, sizeof(policy.source), run->config->name, &err) != LP_OK ||
 	    lp_copy(policy.default_ns, sizeof(policy.default_ns), run->config->ns, &err) != LP_OK ||
 	    lp_ledger_begin(&a->ledger, &err) != LP_OK) {
 		lp_applying_store_failed(run, "begin the apply", &err);

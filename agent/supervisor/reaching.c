@@ -66,8 +66,11 @@ static void ask_for_newer(struct source_run *run)
 /* Nothing is applied; what was applied before is watched, and what differs is told of. */
 static void only_watch(struct source_run *run)
 {
+	struct err err = {0};
+
 	lp_applying_clean(run);
-	lp_watching_seed(run);
+	if (lp_watching_seed(run, &err) != LP_OK)
+		lp_store_failed(run, "read the inventory", &err);
 	lp_watching_planned(run);
 	lp_feed(run, CYCLE_APPLIED);
 }

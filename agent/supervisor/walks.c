@@ -127,10 +127,12 @@ static enum lp_code next_desired(struct walks *w, struct plan_object *ret, bool 
 	if (code != LP_OK)
 		return code == LP_NOT_FOUND ? LP_OK : code;
 	memcpy(&ret->known, row.live, sizeof(ret->known));
-	ret->once = row.state == LP_INVENTORY_APPLIED &&
-		    memcmp(row.digest, ret->digest, sizeof(row.digest)) == 0;
-	ret->clean = ret->once && w->drift && !w->deep && lp_drift_is_clean(w->drift, &ret->key);
-	ret->look = w->drift && lp_drift_differs(w->drift, &ret->key);
+	ret->ours = row.state == LP_INVENTORY_APPLIED;
+	ret->once = ret->ours && memcmp(row.digest, ret->digest, sizeof(row.digest)) == 0;
+	bool clean = w->drift && lp_drift_is_clean(w->drift, &ret->key);
+	ret->clean = ret->once && clean && !w->deep;
+	/* what nobody has watched may ask to be left as it is, or be somebody's work that goes */
+	ret->look = w->drift && ret->ours && !clean;
 	return LP_OK;
 }
 

@@ -164,10 +164,27 @@ void lp_watching_gone(struct source_run *run)
 
 /* --- beside plans --- */
 
-void lp_watching_applied(struct source_run *run, const struct event *event, bool looked)
+void lp_watching_applied(struct source_run *run, const struct plan_object *object,
+			 const struct event *event)
+{
+	struct watching *w = run->watching;
+	struct drift_budget budget;
+
+	if (!w)
+		return;
+	lp_looking_remember(run, event, object->look);
+	if (!object->once)
+		lp_drift_renewed(&w->drift, &object->key);
+	if (event->outcome == OUTCOME_KEPT)
+		lp_drift_looked(&w->drift, &event->key, DRIFT_LEFT, now_s(), 0, &budget);
+	else if (object->once && object->look && event->outcome != OUTCOME_UNCHANGED)
+		w->heals++;
+}
+
+void lp_watching_left(struct source_run *run, const struct object_key *key)
 {
 	if (run->watching)
-		lp_looking_remember(run, event, looked);
+		lp_drift_doubt(&run->watching->drift, key);
 }
 
 void lp_watching_pruned(struct source_run *run, const struct object_key *key)
@@ -176,26 +193,22 @@ void lp_watching_pruned(struct source_run *run, const struct object_key *key)
 		lp_drift_forget(&run->watching->drift, key);
 }
 
-void lp_watching_seed(struct source_run *run)
+enum lp_code lp_watching_seed(struct source_run *run, struct err *err)
 {
 	struct inventory_cursor walk = LP_INVENTORY(run->config->name);
 	struct watching *w = run->watching;
 	struct object_key key;
 	struct live live;
-	struct err err = {0};
-	enum lp_code code = LP_OK;
+	enum lp_code code = LP_NOT_FOUND;
 
-	while (w && (code = lp_inventory_next(run->super->db, &walk, &err)) == LP_OK) {
+	while (w && (code = lp_inventory_next(run->super->db, &walk, err)) == LP_OK) {
 		if (walk.at.state != LP_INVENTORY_APPLIED || !walk.at.uid[0])
 			continue;
 		lp_key_from_store(&walk.at.key, &key);
 		memcpy(&live, walk.at.live, sizeof(live));
-		code = lp_drift_applied(&w->drift, &key, walk.at.uid, &live, 0, true, &err);
-		if (code != LP_OK)
-			break;
+		LP_TRY(lp_drift_applied(&w->drift, &key, walk.at.uid, &live, 0, true, err));
 	}
-	if (code != LP_OK && code != LP_NOT_FOUND)
-		lp_store_failed(run, "read the inventory", &err);
+	return code == LP_NOT_FOUND ? LP_OK : code;
 }
 
 /* All kinds of the inventory, up to what can be watched. */

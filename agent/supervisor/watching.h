@@ -43,12 +43,15 @@ void lp_watching_close(struct source_run *run); /* at its end */
 LP_CHECKED enum lp_code lp_watching_sighting(struct source_run *run,
 					     const struct sighting *sighting, struct err *err);
 
-/* A plan applied or pruned an object. */
-void lp_watching_applied(struct source_run *run, const struct event *event, bool looked);
+/* A plan applied an object, pruned it, or left it to a look, as drift is only reported. */
+void lp_watching_applied(struct source_run *run, const struct plan_object *object,
+			 const struct event *event);
+void lp_watching_left(struct source_run *run, const struct object_key *key);
 void lp_watching_pruned(struct source_run *run, const struct object_key *key);
 
-/* Without a plan: what the store says was applied is what is expected. */
-void lp_watching_seed(struct source_run *run);
+/* What the store says was applied is what is expected, until more is known. Errors are the store's,
+ * or lp_drift_applied's. */
+LP_CHECKED enum lp_code lp_watching_seed(struct source_run *run, struct err *err);
 
 /* A plan has ended: from now on its kinds are watched. */
 void lp_watching_planned(struct source_run *run);
@@ -99,4 +102,5 @@ bool lp_looking_is_left(struct source_run *run, const struct object_key *key);
 
 /* An object is as event, an answer to an apply, says. */
 void lp_looking_remember(struct source_run *run, const struct event *event, bool looked);
+
 #endif

@@ -443,9 +443,9 @@ def test_an_object_that_asks_for_reports_alone_is_left_as_it_is(ground):
     ground.kubectl("annotate", "configmap", "till", f"{DRIFT}=report")
     ground.patch("configmap", {"data": {"a": "three"}})
     edited = ground.live(manifest)
-    event = ground.role.apply(manifest, how="look")
+    event = ground.role.apply(manifest, how="look", once=True)
     assert (event["event"], event["outcome"]) == ("done", "kept"), event
-    assert DRIFT in event["message"]
+    assert DRIFT in event["message"] and "kubectl-patch changed data.a" in event["message"]
     assert event["live"]["version"] == edited["metadata"]["resourceVersion"]
     assert ground.live(manifest) == edited
     dry = ground.role.apply(manifest, how="dry")

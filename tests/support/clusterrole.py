@@ -139,7 +139,8 @@ class ClusterRole:
         return self.step("connect", **fields)
 
     def apply(self, manifest, **fields):
-        """STEP_APPLY of one object."""
+        """STEP_APPLY of one object; a look is at what was applied before."""
+        fields.setdefault("once", "how" in fields and fields["how"] != "plain")
         return self.step("apply", key=key_of(manifest), body=canonical(manifest), **fields)
 
     def prune(self, manifest, uid="", **fields):

@@ -89,6 +89,7 @@ static void send_step(const struct jval *root, struct channel *ch)
 	text_of(root, "uid", step.uid, sizeof(step.uid));
 	live_of(lp_json_get(root, "known"), &step.known);
 	lp_json_bool(lp_json_get(root, "exact"), &step.exact);
+	lp_json_bool(lp_json_get(root, "once"), &step.once);
 	text_of(root, "default_ns", step.default_ns, sizeof(step.default_ns));
 	step.how = how_of(lp_json_text(root, "how"));
 	step.handed = lp_json_slice(lp_json_get(root, "handed"));

@@ -262,6 +262,35 @@ static void what_is_left_as_it_is_is_looked_at_again_when_it_moves(void)
 	CHECK(drift.known == 0 && drift.suspects == 1 && drift.more);
 }
 
+static void the_end_of_a_persons_report_is_seen_though_nothing_else_moves(void)
+{
+	start();
+	struct sighting asked = sighting_of(SIGHT_THERE, "Deployment", 1, 20, 4, 9);
+	asked.marks |= SIGHT_REPORT_ONLY;
+	CHECK(see_this(&asked) == DRIFT_CHANGED && take(NOW_S));
+	apply("Deployment", 1, 20, 4, 9);
+	look_ends("Deployment", 1, DRIFT_LEFT, NOW_S);
+	CHECK(see_this(&asked) == DRIFT_NONE && drift.known == 1);
+	CHECK(see(SIGHT_THERE, "Deployment", 1, 21, 4, 9) == DRIFT_MANAGER && finding.news);
+	CHECK(take(NOW_S));
+	apply("Deployment", 1, 22, 4, 7);
+	look_ends("Deployment", 1, DRIFT_WAS_WRONG, NOW_S);
+	CHECK(see(SIGHT_THERE, "Deployment", 1, 22, 4, 7) == DRIFT_NONE);
+}
+
+static void what_is_clean_is_looked_at_when_it_is_doubted_and_what_is_known_is_not(void)
+{
+	struct object_key key = key_of("Deployment", 1), none = key_of("Deployment", 2);
+
+	start();
+	lp_drift_doubt(&drift, &key);
+	lp_drift_doubt(&drift, &none);
+	CHECK(drift.suspects == 1 && take(NOW_S) && !take(NOW_S));
+	look_ends("Deployment", 1, DRIFT_LEFT, NOW_S);
+	lp_drift_doubt(&drift, &key);
+	CHECK(drift.known == 1 && drift.suspects == 0);
+}
+
 static void a_look_that_failed_waits_and_comes_again(void)
 {
 	struct object_key key = key_of("Deployment", 1);
@@ -310,6 +339,22 @@ static void a_fight_is_told_once_and_waits_longer_each_time(void)
 	CHECK(budget.after_s == LP_DRIFT_WAITS_S);
 	edit_and_heal(100000000, now_s + budget.after_s + LP_DRIFT_WINDOW_S + 1);
 	CHECK(budget.after_s == 0 && budget.heals == 1);
+}
+
+static void new_content_ends_the_wait_of_a_fight(void)
+{
+	struct object_key key = key_of("Deployment", 1);
+
+	start();
+	for (unsigned i = 1; i <= LP_DRIFT_HEALS; i++)
+		edit_and_heal(100 * i, NOW_S);
+	see(SIGHT_THERE, "Deployment", 1, 1000, 3, 99);
+	CHECK(budget.fight && !lp_drift_take_this(&drift, &key, NOW_S + 1));
+	lp_drift_renewed(&drift, &key);
+	CHECK(lp_drift_take_this(&drift, &key, NOW_S + 1));
+	apply("Deployment", 1, 1001, 3, 7);
+	look_ends("Deployment", 1, DRIFT_WAS_WRONG, NOW_S + 1);
+	CHECK(budget.heals == 1 && !budget.after_s);
 }
 
 static void more_suspects_than_the_queue_holds_are_found_by_a_walk(void)
@@ -379,8 +424,11 @@ int main(void)
 	TEST(a_manager_that_edits_by_hand_is_looked_at_once);
 	TEST(one_suspect_needs_no_walk);
 	TEST(what_is_left_as_it_is_is_looked_at_again_when_it_moves);
+	TEST(the_end_of_a_persons_report_is_seen_though_nothing_else_moves);
+	TEST(what_is_clean_is_looked_at_when_it_is_doubted_and_what_is_known_is_not);
 	TEST(a_look_that_failed_waits_and_comes_again);
 	TEST(a_fight_is_told_once_and_waits_longer_each_time);
+	TEST(new_content_ends_the_wait_of_a_fight);
 	TEST(more_suspects_than_the_queue_holds_are_found_by_a_walk);
 	TEST(what_is_forgotten_leaves_the_others_to_be_found);
 	TEST(objects_of_too_many_kinds_are_refused);

@@ -114,6 +114,19 @@ static void a_field_that_others_may_own_is_nobodys_change(void)
 	CHECK_STR(story.text, "taken over from kubectl-edit");
 }
 
+static void what_a_new_revision_adds_was_missed_by_nobody(void)
+{
+	const char *before =
+		OBJECT(OURS("{\"f:a\":{}}") "," ENTRY("vi", "Update", "01", "{\"f:b\":{}}"));
+	const char *after = OBJECT(OURS("{\"f:a\":{},\"f:b\":{},\"f:c\":{}}"));
+
+	CHECK_OK(lp_story_tell(text(before), text(after), &(struct story_free){.fresh = true},
+			       &story, &err));
+	CHECK_STR(story.text, "vi changed b");
+	tell(before, after);
+	CHECK_STR(story.text, "vi changed b; missing: c");
+}
+
 static void a_handful_is_named_and_the_rest_is_counted(void)
 {
 	static char before[4000], after[4000], fields[2000];
@@ -166,6 +179,7 @@ int main(void)
 	TEST(what_a_controller_adds_is_its_own);
 	TEST(what_we_did_not_apply_before_was_changed_by_nobody);
 	TEST(a_field_that_others_may_own_is_nobodys_change);
+	TEST(what_a_new_revision_adds_was_missed_by_nobody);
 	TEST(a_handful_is_named_and_the_rest_is_counted);
 	TEST(texts_that_are_long_or_no_text_are_cut_and_cleaned);
 	return check_report();
