@@ -80,14 +80,17 @@ void lp_apply_done(struct job *job, enum outcome outcome)
 
 static void applied(struct job *job)
 {
-	enum outcome outcome = OUTCOME_CREATED;
 	struct metadata now;
 
 	if (!lp_apply_take(job, &now))
 		return;
-	if (job->status != 201)
-		outcome = has_moved(job, &now) ? OUTCOME_CONFIGURED : OUTCOME_UNCHANGED;
-	lp_apply_done(job, outcome);
+	job->look.moved = job->status == 201 || has_moved(job, &now);
+	if (job->status == 201)
+		lp_apply_done(job, OUTCOME_CREATED);
+	else if (job->look.adopt || now.handed) /* what others had of it may be ours now */
+		lp_careful_begin(job);
+	else
+		lp_apply_done(job, job->look.moved ? OUTCOME_CONFIGURED : OUTCOME_UNCHANGED);
 }
 
 /* 404: the namespace is missing, or the kind is not served (any more, or yet). */
@@ -116,10 +119,15 @@ static bool is_duplicate(const struct job *job, const struct status *status)
 	       strstr(status->message, "Duplicate value");
 }
 
-/* Something of it is another's: replicas of an autoscaler, or what is ours to take back. */
+/* Something of it is another's: replicas of an autoscaler, or what is ours to take. */
 static void ask_whose(struct job *job)
 {
 	job->polite = false;
+	if (job->look.adopt) {
+		lp_buf_free(&job->look.whose);
+		job->look.whose = job->answer;
+		job->answer = (struct buf){0};
+	}
 	lp_careful_begin(job);
 }
 
@@ -262,9 +270,12 @@ void lp_apply_begin(struct job *job)
 
 	job->once = lp_once_is(&job->step);
 	job->look.on = job->step.how != APPLY_PLAIN || handed.len || job->step.make_only;
-	job->look.take = job->step.how == APPLY_LOOK;
-	/* an apply by force takes replicas from an autoscaler without a word */
-	job->polite = !job->look.on && lp_skim_at(job->step.body, "spec", "replicas", NULL).len;
+	job->look.adopt = job->step.adopt && job->step.how != APPLY_DRY && !job->step.make_only;
+	job->look.take = job->step.how == APPLY_LOOK || job->look.adopt;
+	/* an apply by force takes replicas from an autoscaler, and all from others, without a word
+	 */
+	job->polite = !job->look.on &&
+		      (job->look.adopt || lp_skim_at(job->step.body, "spec", "replicas", NULL).len);
 	lp_applyset_source_id(job->step.source, job->cluster->setup.ns, id);
 	job->body = LP_BUF(LP_OBJECT_BYTES + 256);
 	job->look.handed = LP_BUF(LP_IGNORE_BYTES);

@@ -29,6 +29,7 @@ void lp_careful_free(struct look *l)
 	lp_buf_free(&l->desired);
 	lp_buf_free(&l->refusal);
 	lp_buf_free(&l->undo);
+	lp_buf_free(&l->whose);
 }
 
 /* --- the apply --- */

@@ -14,6 +14,21 @@ static void add(struct job *job, const char *text, const char *more)
 		 text, more);
 }
 
+/* Somebody else had made it, or what we knew of it is lost. */
+static void tell_adopted(struct job *job, const struct story *story)
+{
+	const struct look *l = &job->look;
+	struct event *event = &job->event;
+	struct story whose;
+
+	lp_story_conflicts(LP_SLICE_OF(&l->whose), LP_SLICE_OF(&l->handed), &whose);
+	add(job, story->text[0] ? story->text : "it was there already", "");
+	if (whose.text[0])
+		add(job, whose.text, "");
+	if (!event->manager[0])
+		snprintf(event->manager, sizeof(event->manager), "%s", whose.manager);
+}
+
 /* Ends the step and tells who had changed what. */
 static void finish(struct job *job, const struct story *story, enum outcome outcome)
 {
@@ -28,7 +43,9 @@ static void finish(struct job *job, const struct story *story, enum outcome outc
 	}
 	snprintf(event->manager, sizeof(event->manager), "%s",
 		 changed ? story->manager : story->foreign_manager);
-	if (changed)
+	if (changed && l->adopt)
+		tell_adopted(job, story);
+	else if (changed)
 		add(job,
 		    story->text[0] ? story->text
 		    : l->hands     ? "handed over what others may own"
@@ -69,7 +86,7 @@ static bool has_changed(const struct job *job, const struct metadata *now)
 	const struct look *l = &job->look;
 	const struct live *live = &now->live;
 
-	if (!l->refused[0] && l->wrote)
+	if (!l->refused[0] && (l->wrote || l->moved))
 		return true;
 	if (l->refused[0] || (job->step.how == APPLY_LOOK && !live->generation))
 		return memcmp(l->live.entry, live->entry, sizeof(live->entry)) != 0;

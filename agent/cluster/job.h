@@ -75,6 +75,8 @@ struct job_request {
 struct look {
 	bool on;
 	bool take;          /* takes over the fields of overridable managers */
+	bool adopt;         /* we have not applied it before: others may have made it */
+	bool moved;         /* an apply before the look changed it */
 	bool second;        /* begun because a plain apply was refused */
 	bool renew;         /* entries of another version are rewritten; once */
 	bool wrote;         /* managedFields were rewritten */
@@ -91,6 +93,7 @@ struct look {
 	struct buf desired; /* owned; object without what is handed over */
 	struct buf refusal; /* owned; what the API server said to the apply before the look */
 	struct buf undo;    /* owned; managedFields before something was taken over */
+	struct buf whose;   /* owned; the conflicts by which others had other values, or empty */
 	int refusal_status;
 	char version[LP_RESOURCE_VERSION_MAX]; /* when managedFields were rewritten */
 	char refused[300];     /* why what others have cannot be taken over; "" nothing was tried */

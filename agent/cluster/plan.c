@@ -128,6 +128,7 @@ static void make_step(struct plan *plan, struct plan_item *item, struct step *re
 			     .scope = object->scope,
 			     .known = object->known,
 			     .once = object->once,
+			     .adopt = !object->ours,
 			     .how = object->look ? APPLY_LOOK : APPLY_PLAIN,
 			     .exact = plan->phase == PLAN_SHRINK,
 			     .timeout_ms = plan->policy.step_ms};

@@ -84,6 +84,7 @@ void lp_step_put(struct wire_writer *w, const struct step *step)
 	lp_wire_put_u8(w, step->exact);
 	lp_wire_put_str(w, step->default_ns);
 	lp_wire_put_u8(w, step->make_only);
+	lp_wire_put_u8(w, step->adopt);
 	lp_wire_put_bytes(w, step->handed.data, step->handed.len);
 	lp_wire_put_bytes(w, step->body.data, step->body.len);
 	lp_lease_order_put(w, &step->lease);
@@ -105,6 +106,7 @@ void lp_step_take(struct wire_reader *r, struct step *ret)
 	ret->exact = lp_wire_u8(r);
 	lp_wire_str(r, ret->default_ns, sizeof(ret->default_ns));
 	ret->make_only = lp_wire_u8(r);
+	ret->adopt = lp_wire_u8(r);
 	ret->handed = lp_wire_slice(r);
 	ret->body = lp_wire_slice(r);
 	lp_lease_order_take(r, &ret->lease);

@@ -96,6 +96,8 @@ struct step {
 	bool exact; /* PARENT: exactly these kinds; otherwise added to what is there */
 	char default_ns[LP_NAME_MAX]; /* for a namespaced object that names none */
 	bool make_only;               /* APPLY: looks first, and leaves what is there as it is */
+	bool adopt;                   /* APPLY: we have not applied it before: what is there already
+					 is looked at, and taken over as LOOK does */
 	struct slice handed;      /* borrowed; APPLY: JSON pointers (RFC 6901), one a line, to what
 				     others may own: sent when the object is made and never after, it
 				     stays as it is in the cluster. PLAIN looks first too when there are

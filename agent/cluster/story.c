@@ -10,6 +10,7 @@
 
 #define TOLD_PATHS 5 /* of each verb; what is more is counted */
 #define PATH_TEXT  120
+#define REPLICAS   "/spec/replicas\n"
 
 /* What can be said of a field, in the order in which it is told. */
 enum verb_told { CHANGED, ADDED, MISSING, FOREIGN, VERBS };
@@ -251,4 +252,47 @@ enum lp_code lp_story_tell(struct slice before, struct slice after, const struct
 	LP_TRY(lp_fields_walk(t.sets, t.count, &(struct fields_walk){&t, take}, err));
 	say_all(&t, ret);
 	return LP_OK;
+}
+
+/* Whose field it is, by the API server's words: conflict with "kubectl-edit" using v1. */
+static void read_whose(struct slice cause, char to[LP_MANAGER_MAX])
+{
+	char text[LP_MANAGER_MAX + 64];
+	const char *name;
+
+	lp_skim_cut(lp_skim_get(cause, "message"), text, sizeof(text));
+	name = strchr(text, '"');
+	snprintf(to, LP_MANAGER_MAX, "%.*s", name ? (int)strcspn(name + 1, "\"") : 0,
+		 name ? name + 1 : "");
+	lp_text_clean(to);
+}
+
+void lp_story_conflicts(struct slice answer, struct slice handed, struct story *ret)
+{
+	struct slice causes = lp_skim_at(answer, "details", "causes", NULL);
+	bool scaled = handed.len && memmem(handed.data, handed.len, REPLICAS, sizeof(REPLICAS) - 1);
+	struct words words = {ret->text, sizeof(ret->text)};
+	struct skim_iter it = lp_skim_iter(causes);
+	char field[PATH_TEXT], last[LP_MANAGER_MAX] = "", whose[LP_MANAGER_MAX];
+
+	*ret = (struct story){0};
+	while (causes.len && lp_skim_next(&it)) {
+		lp_skim_cut(lp_skim_get(it.value, "field"), field, sizeof(field));
+		read_whose(it.value, whose);
+		if (!whose[0] || (scaled && strcmp(field, ".spec.replicas") == 0))
+			continue;
+		if (!ret->changed)
+			snprintf(ret->manager, sizeof(ret->manager), "%s", whose);
+		if (++ret->changed > TOLD_PATHS)
+			continue;
+		if (strcmp(whose, last) == 0)
+			say(&words, ", ");
+		else
+			say(&words, "%s%s had another ", ret->text[0] ? "; " : "", whose);
+		say(&words, "%s", field + (field[0] == '.'));
+		memcpy(last, whose, sizeof(last));
+	}
+	if (ret->changed > TOLD_PATHS)
+		say(&words, " and %u more", ret->changed - TOLD_PATHS);
+	lp_text_clean(ret->text);
 }

@@ -33,4 +33,11 @@ struct story_free {
 LP_CHECKED enum lp_code lp_story_tell(struct slice before, struct slice after,
 				      const struct story_free *free, struct story *ret,
 				      struct err *err);
+
+/*
+ * Of the answer to an apply without force that was refused: which fields others had with other
+ * values. Sets changed, manager and text of *ret, which is zero when the answer names none.
+ * Replicas are left out when handed (JSON pointers, one a line) names them.
+ */
+void lp_story_conflicts(struct slice answer, struct slice handed, struct story *ret);
 #endif

@@ -199,9 +199,11 @@ static bool is_of_others(const struct plan_object *object, const struct event *e
 		*ret = LP_HAPPENED_HEALED;
 	else if (event->outcome == OUTCOME_KEPT)
 		*ret = LP_HAPPENED_REPORTED;
+	else if (configured && event->message[0] && !object->ours)
+		*ret = LP_HAPPENED_ADOPTED;
 	else if (configured && event->manager[0])
-		*ret = object->ours ? LP_HAPPENED_OVERWRITTEN : LP_HAPPENED_ADOPTED;
-	else if (event->outcome == OUTCOME_UNCHANGED && event->message[0] && object->look)
+		*ret = LP_HAPPENED_OVERWRITTEN;
+	else if (event->outcome == OUTCOME_UNCHANGED && event->message[0])
 		*ret = LP_HAPPENED_FOREIGN;
 	else
 		return false;

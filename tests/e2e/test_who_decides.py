@@ -216,3 +216,123 @@ def test_a_fight_does_not_hold_up_a_revision_and_new_content_ends_the_wait(site)
     assert data(site, "till") == {"v": "2"} and told(site, "overwritten", "till")
     edit(site, "till", manager="rival", v="mine again")
     wait_until(lambda: data(site, "till") == {"v": "2"}, "a heal without a wait", 5)
+
+
+def made_by_kubectl(site, name, values, manager=None):
+    """An object that was there before limpet came."""
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "data": values,
+            "metadata": {"name": name, "namespace": site.namespace}}
+    how = ["apply", "-f", "-"] + (["--server-side", f"--field-manager={manager}"] if manager else [])
+    if site.cluster.api.get("Namespace", site.namespace) is None:
+        site.cluster.kubectl("create", "namespace", site.namespace)
+    site.cluster.kubectl(*how, input=json.dumps(body))
+
+
+@pytest.mark.parametrize("manager", [None, "helm", "kustomize-controller"])
+def test_what_others_had_made_is_taken_over_with_the_first_apply(site, manager):
+    made_by_kubectl(site, "till", {"v": "old", "same": "1", "extra": "1"}, manager)
+    site.limpet.start()
+    watched(site, publish(site, config_map(site, "till", {"v": "1", "same": "1"})))
+
+    assert data(site, "till") == {"v": "1", "same": "1"}
+    event, = told(site, "adopted", "till")
+    name = manager or "kubectl-client-side-apply"
+    assert event["by"] == name and f"{name} had another data.v" in event["message"]
+    assert "data.same" not in event["message"]
+    assert not told(site, "detected", "till") and not told(site, "healed", "till")
+    watched(site, publish(site, config_map(site, "till", {"v": "1"})))
+    assert data(site, "till") == {"v": "1"}  # it was theirs, too, and would have stayed
+
+
+def test_what_is_the_same_already_is_taken_over_too(site):
+    made_by_kubectl(site, "till", {"v": "1", "extra": "1"})
+    site.limpet.start()
+    watched(site, publish(site, config_map(site, "till", {"v": "1"})))
+
+    assert data(site, "till") == {"v": "1"}
+    event, = told(site, "adopted", "till")
+    assert "kubectl-client-side-apply" in event["message"]
+
+
+def test_what_an_operator_had_made_stays_its_own_and_is_told(site):
+    made_by_kubectl(site, "till", {"v": "old", "theirs": "1"}, "operator")
+    site.limpet.start()
+    watched(site, publish(site, config_map(site, "till", {"v": "1"})))
+
+    assert data(site, "till") == {"v": "1", "theirs": "1"}
+    event, = told(site, "adopted", "till")
+    assert event["by"] == "operator" and "operator had another data.v" in event["message"]
+    assert "operator has its own data.theirs" in event["message"]
+
+
+@pytest.mark.parametrize("where", ["cluster", "revision"])
+def test_an_adoption_never_takes_replicas_from_an_autoscaler(site, where):
+    def deployment(replicas):
+        return {"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "web", "namespace": site.namespace},
+                "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}},
+                         "template": {"metadata": {"labels": {"app": "web"}}, "spec": {
+                             "containers": [{"name": "web", "image": "registry.example/web:1"}]}}}}
+
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+              "metadata": {"name": "web", "namespace": site.namespace},
+              "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment",
+                                          "name": "web"}, "minReplicas": 5, "maxReplicas": 9}}
+    made_by_kubectl(site, "any", {})
+    site.cluster.kubectl("apply", "-f", "-", input=json.dumps(deployment(5)))
+    files = {"web.yaml": json.dumps(deployment(2))}
+    if where == "revision":
+        files["scaler.yaml"] = json.dumps(scaler)
+    else:
+        site.cluster.kubectl("patch", "deployment", "web", "-n", site.namespace,
+                             "--subresource=scale", "--type=merge", "-p",
+                             '{"spec": {"replicas": 6}}', "--field-manager=hpa")
+    least = 6 if where == "cluster" else 5
+    site.limpet.start()
+    watched(site, publish(site, files))
+
+    assert site.get("Deployment", "web")["spec"]["replicas"] == least
+    always(lambda: site.get("Deployment", "web")["spec"]["replicas"] >= least, "no fewer", 2)
+    event, = told(site, "adopted", "web")
+    assert "spec.replicas" not in event["message"]
+
+
+@pytest.mark.parametrize("mode", ["heal", "report"])
+def test_a_rule_of_the_configuration_that_goes_away_has_each_object_looked_at_once(site, mode):
+    config = site.limpet.config["sources"][0]
+    config["drift"] = mode
+    config["ignore"] = [{"kind": "ConfigMap", "name": "till", "pointers": ["/data/theirs"]}]
+    site.limpet.write_config()
+    site.limpet.start()
+    watched(site, publish(site, config_map(site, "till", {"v": "1", "theirs": "1"})))
+    edit(site, "till", manager="operator", theirs="7")
+    always(lambda: data(site, "till") == {"v": "1", "theirs": "7"}, "no heal", 1)
+    del config["ignore"]
+    site.limpet.write_config()
+    mark = len(site.limpet.log())
+    site.limpet.daemon.signal(signal.SIGHUP)
+    site.limpet.wait_log("event=reloaded", since=mark)
+    settled(site)
+
+    if mode == "heal":
+        wait_until(lambda: data(site, "till") == {"v": "1", "theirs": "1"}, "the heal")
+        event, = told(site, "healed", "till")
+        assert event["count"] == 1 and "data.theirs" in event["message"]
+    else:
+        differs(site, 1)
+        event, = told(site, "reported", "till")
+        assert data(site, "till") == {"v": "1", "theirs": "7"} and event["count"] == 1
+
+
+@pytest.mark.parametrize("theirs", ["1", "7"], ids=["same", "other"])
+def test_a_rule_of_the_manifest_that_goes_away_makes_the_field_ours_again(site, theirs):
+    ignored = {"limpet.dev/ignore": "/data/theirs"}
+    site.limpet.start()
+    watched(site, publish(site, config_map(site, "till", {"v": "1", "theirs": "1"}, ignored)))
+    edit(site, "till", manager="operator", theirs=theirs)
+    watched(site, publish(site, config_map(site, "till", {"v": "1", "theirs": "1"})))
+
+    assert data(site, "till") == {"v": "1", "theirs": "1"}
+    managers = [entry["manager"] for entry in site.get("ConfigMap", "till")["metadata"]["managedFields"]
+                if "f:theirs" in json.dumps(entry.get("fieldsV1"))]
+    assert "limpet" in managers and "limpet-handed-over" not in managers

@@ -127,6 +127,46 @@ static void what_a_new_revision_adds_was_missed_by_nobody(void)
 	CHECK_STR(story.text, "vi changed b; missing: c");
 }
 
+#define CONFLICT(manager, field)                                                        \
+	"{\"reason\":\"FieldManagerConflict\",\"message\":\"conflict with \\\"" manager \
+	"\\\" using v1\",\"field\":\"" field "\"}"
+
+static void conflicts(const char *causes, const char *handed)
+{
+	char body[4000];
+
+	snprintf(body, sizeof(body), "{\"kind\":\"Status\",\"details\":{\"causes\":[%s]}}", causes);
+	lp_story_conflicts(text(body), text(handed), &story);
+}
+
+static void conflicts_say_who_had_another_value(void)
+{
+	conflicts(CONFLICT("helm", ".data.a") "," CONFLICT("helm", ".spec.replicas") "," CONFLICT(
+			  "vi\\u001b", ".data.b"),
+		  "");
+	CHECK_STR(story.text, "helm had another data.a, spec.replicas; vi? had another data.b");
+	CHECK_STR(story.manager, "helm");
+	CHECK(story.changed == 3);
+	conflicts(CONFLICT("hpa", ".spec.replicas") "," CONFLICT("helm", ".data.a"),
+		  "/data/x\n/spec/replicas\n");
+	CHECK_STR(story.text, "helm had another data.a");
+	CHECK_STR(story.manager, "helm");
+	conflicts(CONFLICT("a", ".1") "," CONFLICT("a", ".2") "," CONFLICT("a", ".3") "," CONFLICT(
+			  "a", ".4") "," CONFLICT("a", ".5") "," CONFLICT("a", ".6"),
+		  "");
+	CHECK_STR(story.text, "a had another 1, 2, 3, 4, 5 and 1 more");
+}
+
+static void an_answer_without_conflicts_names_nobody(void)
+{
+	conflicts("{\"message\":\"no name\",\"field\":\".a\"},{\"message\":\"an \\\"\"},3", "");
+	CHECK(!story.changed && !story.text[0] && !story.manager[0]);
+	lp_story_conflicts(text("no JSON"), text(""), &story);
+	CHECK(!story.changed && !story.text[0]);
+	lp_story_conflicts((struct slice){0}, (struct slice){0}, &story);
+	CHECK(!story.changed && !story.text[0]);
+}
+
 static void a_handful_is_named_and_the_rest_is_counted(void)
 {
 	static char before[4000], after[4000], fields[2000];
@@ -180,6 +220,8 @@ int main(void)
 	TEST(what_we_did_not_apply_before_was_changed_by_nobody);
 	TEST(a_field_that_others_may_own_is_nobodys_change);
 	TEST(what_a_new_revision_adds_was_missed_by_nobody);
+	TEST(conflicts_say_who_had_another_value);
+	TEST(an_answer_without_conflicts_names_nobody);
 	TEST(a_handful_is_named_and_the_rest_is_counted);
 	TEST(texts_that_are_long_or_no_text_are_cut_and_cleaned);
 	return check_report();
