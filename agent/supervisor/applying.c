@@ -43,6 +43,7 @@ void lp_applying_flush(struct source_run *run)
 {
 	struct err err = {0};
 
+	lp_watching_flush(run);
 	if (!run->applying)
 		return;
 	if (run->applying->part == PART_RECOVER) {

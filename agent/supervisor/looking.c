@@ -173,6 +173,7 @@ static void record(struct source_run *run, const struct event *event)
 	struct err err = {0};
 
 	lp_key_to_store(&event->key, &key);
+	lp_watching_batch(run);
 	enum lp_code code = lp_inventory_get(run->super->db, run->config->name, &key, &row, &err);
 	if (code == LP_OK) {
 		memcpy(row.live, &event->live, sizeof(row.live));

@@ -85,6 +85,7 @@ void lp_store_failed(struct source_run *run, const char *doing, const struct err
 	struct supervisor *super = run->super;
 	struct err again = {0};
 
+	lp_watching_give_up(run); /* whatever joins it would be lost with it */
 	lp_log(LOG_LEVEL_ERROR, "store-failed", "doing", doing, "error", err->msg, NULL);
 	lp_outcome(run, 2, "%s: %s", doing, err->msg);
 	if (err->code != LP_CORRUPT)
@@ -229,6 +230,7 @@ void lp_feed(struct source_run *run, enum cycle_event event)
 {
 	struct cycle_cell cell = lp_cycle(run->state, event);
 
+	lp_watching_flush(run); /* what begins now has transactions of its own */
 	lp_log(LOG_LEVEL_DEBUG, "cycle", "source", run->config->name, "state",
 	       lp_cycle_state_name(run->state), "event", lp_cycle_event_name(event), "next",
 	       lp_cycle_state_name(cell.next), NULL);

@@ -10,10 +10,59 @@
 
 #define DEEP_APART_MS 600000 /* watches ask for a deep pass at most this often */
 #define REST_APART_S  60     /* what a storm left untold is told at most this often */
+#define BATCH_MS      200    /* so long a row waits for others */
+#define BATCH_ROWS    64     /* that one commit (one fsync) takes */
 
 static int64_t now_s(void)
 {
 	return lp_boot_ms() / 1000;
+}
+
+/* --- rows that wait for each other --- */
+
+void lp_watching_flush(struct source_run *run)
+{
+	struct watching *w = run->watching;
+	struct err err = {0};
+
+	if (!w || !w->batch.db)
+		return;
+	lp_loop_timer_cancel(run->super->loop, &w->commit);
+	if (lp_tx_commit(&w->batch, &err) != LP_OK)
+		lp_store_failed(run, "write what was seen and put right", &err);
+}
+
+static void commit(void *ctx)
+{
+	lp_watching_flush(ctx);
+}
+
+void lp_watching_batch(struct source_run *run)
+{
+	struct watching *w = run->watching;
+	struct err err = {0};
+
+	/* what judges or applies has transactions of its own, which must not wait for ours */
+	if (run->applying || run->judging)
+		return;
+	if (w->batch.db && w->rows >= BATCH_ROWS)
+		lp_watching_flush(run);
+	w->rows++;
+	if (w->batch.db)
+		return;
+	/* should that fail, each row has a transaction of its own, and tells why that fails */
+	if (lp_tx_begin(run->super->db, &w->batch, &err) != LP_OK)
+		return;
+	w->rows = 1;
+	lp_loop_timer_set(run->super->loop, &w->commit, lp_boot_ms() + BATCH_MS);
+}
+
+void lp_watching_give_up(struct source_run *run)
+{
+	if (!run->watching)
+		return;
+	lp_loop_timer_cancel(run->super->loop, &run->watching->commit);
+	lp_tx_end(&run->watching->batch);
 }
 
 /* --- what people are told --- */
@@ -34,6 +83,7 @@ void lp_watching_tell(struct source_run *run, enum happening_kind kind,
 		w->told = 0;
 	}
 	if (w->told++ < LP_DRIFT_TOLD) {
+		lp_watching_batch(run);
 		lp_tell_happening(run, &what);
 		return;
 	}
@@ -300,10 +350,12 @@ static void wake(void *ctx)
 void lp_watching_open(struct source_run *run)
 {
 	run->watching = calloc(1, sizeof(*run->watching));
-	if (run->watching)
-		run->watching->wake = (struct timer){.fire = wake, .ctx = run};
-	else
+	if (!run->watching) {
 		lp_log(LOG_LEVEL_ERROR, "no-watches", "error", "out of memory", NULL);
+		return;
+	}
+	run->watching->wake = (struct timer){.fire = wake, .ctx = run};
+	run->watching->commit = (struct timer){.fire = commit, .ctx = run};
 }
 
 void lp_watching_close(struct source_run *run)
@@ -311,6 +363,7 @@ void lp_watching_close(struct source_run *run)
 	if (!run->watching)
 		return;
 	lp_loop_timer_cancel(run->super->loop, &run->watching->wake);
+	lp_watching_flush(run);
 	lp_drift_free(&run->watching->drift);
 	free(run->watching);
 	run->watching = NULL;

@@ -29,6 +29,9 @@ struct watching {
 	uint8_t ordered[32]; /* digest of what the role was told to watch; zero: nothing */
 	int64_t deep_ms;     /* CLOCK_BOOTTIME; of the last deep pass that a watch asked for */
 	uint64_t heals;      /* since the start */
+	struct tx batch;     /* open while rows of looks wait for each other */
+	unsigned rows;       /* in it */
+	struct timer commit; /* of it */
 	unsigned told;       /* happenings since told_s */
 	unsigned untold;     /* those of a storm that only the log has */
 	int64_t told_s,
@@ -77,6 +80,16 @@ void lp_watching_reconsider(struct source_run *run);
 void lp_watching_tell(struct source_run *run, enum happening_kind kind,
 		      const struct object_key *key, const char *by, const char *message);
 void lp_watching_tell_rest(struct source_run *run);
+
+/*
+ * A row is about to be written of what was seen or put right: for a moment it waits for others, so
+ * that a storm has one commit for many of them. A crash before that costs one more look each.
+ */
+void lp_watching_batch(struct source_run *run);
+/* Commits what waits. Before anything that must not wait for others, or is to be durable. */
+void lp_watching_flush(struct source_run *run);
+/* Gives it up; before the store is closed. */
+void lp_watching_give_up(struct source_run *run);
 
 /* --- looking.c: looks at suspects --- */
 

@@ -336,3 +336,56 @@ def test_a_rule_of_the_manifest_that_goes_away_makes_the_field_ours_again(site, 
     managers = [entry["manager"] for entry in site.get("ConfigMap", "till")["metadata"]["managedFields"]
                 if "f:theirs" in json.dumps(entry.get("fieldsV1"))]
     assert "limpet" in managers and "limpet-handed-over" not in managers
+
+
+def many(site, count):
+    files = {}
+    for number in range(count):
+        files.update(config_map(site, f"many-{number}", {"v": "1"}))
+    return files
+
+
+def edit_all(site, count):
+    for number in range(count):
+        site.cluster.api.patch("ConfigMap", f"many-{number}", {"data": {"v": "2"}}, site.namespace,
+                               manager="vi")
+
+
+def versions(site, count, value="1"):
+    """The resourceVersions of those that have the value."""
+    return {c["metadata"]["name"]: c["metadata"]["resourceVersion"]
+            for c in site.cluster.api.list("ConfigMap", site.namespace)
+            if c["metadata"]["name"].startswith("many-") and c["data"]["v"] == value}
+
+
+def test_a_storm_of_heals_spares_the_flash(site):
+    def written():
+        """Calls that write, but for the lines of the log."""
+        with open(f"/proc/{site.limpet.daemon.pid}/io", encoding="ascii") as file:
+            calls = dict(line.split(": ") for line in file)
+        return int(calls["syscw"]) - site.limpet.log().count("\n")
+
+    count = 100
+    site.limpet.start()
+    watched(site, publish(site, many(site, count)))
+    before = written()
+    edit_all(site, count)
+    wait_until(lambda: len(versions(site, count)) == count, "the heals", 60)
+    time.sleep(1)
+
+    assert written() - before < 4 * count
+
+
+def test_a_kill_before_the_commit_of_heals_costs_a_look_and_no_write(site):
+    count = 30
+    site.limpet.start()
+    watched(site, publish(site, many(site, count)))
+    for _ in range(3):
+        edit_all(site, count)
+        wait_until(lambda: len(versions(site, count)) == count, "the heals", 60, 0.01)
+        site.limpet.kill()
+        healed = versions(site, count)
+        site.limpet.start()
+        settled(site)
+        differs(site, 0)
+        assert versions(site, count) == healed
