@@ -374,15 +374,23 @@ static enum lp_code put_last_heal(struct db *db, const char *source, const struc
 				  struct json *doc, struct jval *v, struct err *err)
 {
 	const struct held_repeats *held = run ? lp_telling_held(run->super) : NULL;
+	struct watching_state live =
+		run ? lp_watching_state(run, false) : (struct watching_state){0};
+	char text[LP_KEY_TEXT];
 	struct stored_happening row;
 	enum lp_code code = lp_happening_last(db, held, source, LP_HAPPENED_HEALED, &row, err);
 
-	if (code == LP_NOT_FOUND)
+	if (code != LP_OK && code != LP_NOT_FOUND)
+		return code;
+	if (live.healed_s && (code != LP_OK || live.healed_s >= row.last_s)) {
+		put_time(doc, v, "lastHeal", live.healed_s);
+		lp_json_put_str(doc, v, "lastHealed", lp_object_key_text(live.healed, text));
+	} else if (code == LP_OK) {
+		put_time(doc, v, "lastHeal", row.last_s);
+		lp_json_put_str(doc, v, "lastHealed", row.object);
+	} else {
 		lp_json_put(doc, v, "lastHeal", lp_json_null(doc));
-	if (code != LP_OK)
-		return code == LP_NOT_FOUND ? LP_OK : code;
-	put_time(doc, v, "lastHeal", row.last_s);
-	lp_json_put_str(doc, v, "lastHealed", row.object);
+	}
 	return LP_OK;
 }
 

@@ -78,6 +78,10 @@ void lp_watching_tell(struct source_run *run, enum happening_kind kind,
 
 	struct watching *w = run->watching;
 
+	if (kind == LP_HAPPENED_HEALED) { /* also those that a storm leaves untold */
+		w->healed_s = lp_wall_s();
+		w->healed = *key;
+	}
 	if (now_s() - w->told_s >= LP_DRIFT_WINDOW_S) {
 		w->told_s = now_s();
 		w->told = 0;
@@ -329,6 +333,8 @@ struct watching_state lp_watching_state(const struct source_run *run, bool suspe
 	ret.watching = lp_drift_sees_all(&w->drift);
 	ret.differs = w->drift.suspects + w->drift.known + w->looking;
 	ret.heals = w->heals;
+	ret.healed_s = w->healed_s;
+	ret.healed = &w->healed;
 	ret.lost = w->lost;
 	return ret;
 }

@@ -29,6 +29,8 @@ struct watching {
 	uint8_t ordered[32]; /* digest of what the role was told to watch; zero: nothing */
 	int64_t deep_ms;     /* CLOCK_BOOTTIME; of the last deep pass that a watch asked for */
 	uint64_t heals;      /* since the start */
+	int64_t healed_s;    /* wall; of the last of them, 0 none */
+	struct object_key healed;
 	struct tx batch;     /* open while rows of looks wait for each other */
 	unsigned rows;       /* in it */
 	struct timer commit; /* of it */
@@ -68,6 +70,8 @@ struct watching_state {
 	bool watching;    /* every change is told */
 	unsigned differs; /* objects that differ, or may */
 	uint64_t heals;
+	int64_t healed_s;                /* wall; of the last one since the start, 0 none */
+	const struct object_key *healed; /* borrowed; which object that was */
 	const char *lost; /* borrowed; why changes may be missed, "" when nothing is wrong */
 };
 struct watching_state lp_watching_state(const struct source_run *run, bool suspended);
