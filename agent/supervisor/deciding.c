@@ -13,18 +13,17 @@ void lp_decision_free(struct decision *decision)
 	lp_buf_free(&decision->handed);
 }
 
-/* Unescaped, because an annotation may have lines. */
+/* Where the words of a body are: it may be long, and is asked for many. */
 struct words {
-	struct slice body;
-	char text[LP_IGNORE_TEXT_BYTES + 1];
+	struct slice labels, annotations;
+	char text[LP_IGNORE_TEXT_BYTES + 1]; /* unescaped, because an annotation may have lines */
 };
 
 static struct slice read_body(const void *ctx, const char *key, bool label)
 {
 	const struct words *words = ctx;
 
-	return lp_skim_raw(
-		lp_skim_at(words->body, "metadata", label ? "labels" : "annotations", key, NULL));
+	return lp_skim_raw(lp_skim_get(label ? words->labels : words->annotations, key));
 }
 
 static enum lp_code add_pointers(struct slice text, struct buf *to, struct err *err)
@@ -41,8 +40,7 @@ static enum lp_code add_pointers(struct slice text, struct buf *to, struct err *
 
 static enum lp_code add_own(struct words *words, struct buf *to, struct err *err)
 {
-	struct slice v =
-		lp_skim_at(words->body, "metadata", "annotations", LP_IGNORE_ANNOTATION, NULL);
+	struct slice v = lp_skim_get(words->annotations, LP_IGNORE_ANNOTATION);
 
 	if (!v.len || !lp_skim_str(v, words->text, sizeof(words->text)))
 		return LP_OK;
@@ -69,7 +67,9 @@ enum lp_code lp_decide(const struct source_config *config, const struct scaled *
 		       const struct object_key *key, struct slice body, struct decision *ret,
 		       struct err *err)
 {
-	struct words words = {.body = body};
+	const struct slice metadata = lp_skim_get(body, "metadata");
+	struct words words = {.labels = lp_skim_get(metadata, "labels"),
+			      .annotations = lp_skim_get(metadata, "annotations")};
 	const struct annotation_reader reader = {&words, read_body};
 	const unsigned where = ASKED_IN_REVISION;
 
