@@ -50,14 +50,17 @@ def took(cluster, prefix, count):
 
 
 def wait_settled(cluster):
-    """Waits until the controllers write no more than Leases, of all that is in the store."""
-    def revision():
-        return int(cluster.api.request("GET", "/api/v1/namespaces?limit=1")["metadata"]["resourceVersion"])
+    """Waits until no namespace is going and the controllers write no more than Leases, of all that
+    is in the store."""
+    def look():
+        found = cluster.api.request("GET", "/api/v1/namespaces")
+        going = [item for item in found["items"] if "deletionTimestamp" in item["metadata"]]
+        return int(found["metadata"]["resourceVersion"]), going
 
     def settled():
-        before = revision()
+        before, going = look()
         time.sleep(1)
-        return revision() - before < 5
+        return not going and look()[0] - before < 5
 
     wait_until(settled, "the controllers to be done", 600)
 
