@@ -230,8 +230,8 @@ bool lp_drift_sees(const struct drift *drift)
 
 bool lp_drift_sees_all(const struct drift *drift)
 {
-	for (unsigned i = 0; i < drift->kind_count; i++)
-		if (!drift->kinds[i].in_sync)
+	for (size_t i = 0; i < drift->room; i++)
+		if (drift->at[i].used && !drift->kinds[drift->at[i].kind].in_sync)
 			return false;
 	return drift->kind_count != 0;
 }

@@ -81,7 +81,8 @@ LP_CHECKED enum lp_code lp_drift_seen(struct drift *drift, const struct sighting
 /* No watch tells of anything any more, until the next lists. */
 void lp_drift_blind(struct drift *drift);
 
-/* Whether changes of any kind are told; whether those of every kind are, and there is one. */
+/* Whether changes of any kind are told; whether those of every object are, and a kind is known: the
+ * last object of a kind may have gone before that was ever watched. */
 bool lp_drift_sees(const struct drift *drift);
 bool lp_drift_sees_all(const struct drift *drift);
 

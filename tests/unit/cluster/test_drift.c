@@ -104,6 +104,18 @@ static void what_was_applied_and_is_watched_is_clean(void)
 	CHECK(!take(NOW_S));
 }
 
+static void a_kind_whose_last_object_has_gone_unseen_hides_nothing(void)
+{
+	struct object_key key = key_of("Secret", 1);
+
+	start();
+	CHECK(lp_drift_sees_all(&drift));
+	apply("Secret", 1, 13, 0, 9);
+	CHECK(!lp_drift_sees_all(&drift));
+	lp_drift_forget(&drift, &key);
+	CHECK(lp_drift_sees_all(&drift));
+}
+
 static void a_status_is_no_drift(void)
 {
 	start();
@@ -411,6 +423,7 @@ static void objects_of_too_many_kinds_are_refused(void)
 int main(void)
 {
 	TEST(what_was_applied_and_is_watched_is_clean);
+	TEST(a_kind_whose_last_object_has_gone_unseen_hides_nothing);
 	TEST(a_status_is_no_drift);
 	TEST(each_difference_has_its_reason);
 	TEST(what_is_older_than_our_own_write_says_nothing);
