@@ -219,7 +219,7 @@ def test_everything_is_told_as_json_too(device):
 def test_everything_is_told_as_json_by_a_daemon_too(device):
     limpet = device.limpet
     limpet.start()
-    wait_applied(device, device.second)
+    wait_idle(device)
     assert limpet.json("status")["daemon"]["pid"] == limpet.daemon.pid
     assert len(limpet.json("history")["revisions"]) == 2
     for words in (("sync",), ("rollback",), ("resume",), ("suspend",), ("resume",)):

@@ -292,11 +292,11 @@ def test_a_kill_between_delete_and_create_ends_converged(site, held):
     def release():
         site.cluster.kubectl("patch", "job", "till", "-n", site.namespace, "--type=json", "-p",
                              json.dumps([{"op": "remove", "path": "/metadata/finalizers"}]))
-        site.cluster.wait_gone("Job", "till", site.namespace)
 
     site.limpet.kill()
     if not held:
         release()
+        site.cluster.wait_gone("Job", "till", site.namespace)
     site.limpet.start()
     if held:
         time.sleep(2)

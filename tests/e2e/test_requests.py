@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import time
 from collections import Counter
 
 import pytest
@@ -81,6 +82,7 @@ def test_a_restart_of_the_daemon_counts_anew_and_one_of_the_role_goes_on(site):
     assert status["cluster"]["requests"]["total"] > before["total"]
 
     site.limpet.kill()
+    time.sleep(1)  # the last that it asked is in the audit log
     mark = len(site.cluster.requests(site.user))
     assert "cluster" not in site.limpet.json("status"), "who does not run knows nothing of it"
     site.limpet.start()

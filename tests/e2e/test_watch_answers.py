@@ -154,7 +154,7 @@ def test_a_watch_that_never_comes_to_the_end_of_what_is_there_is_listed(fake):
         role.connect()
         role.watch("ConfigMap")
         role.wait_seen(sighting="end")
-    assert [a.fills for a in fake.of()] == [True, False, False]
+        wait_until(lambda: [a.fills for a in fake.of()] == [True, False, False], "the next watch")
 
 
 def test_a_list_goes_on_page_by_page_and_no_further_than_its_limit(fake, role):
