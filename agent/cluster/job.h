@@ -294,6 +294,11 @@ void lp_prune_begin(struct job *job);
 /* Whether an object in the cluster is the step's source's, made by us; why not (cut to size). */
 bool lp_job_owns(const struct job *job, const struct metadata *m, char *ret_why, size_t size);
 
+/* Deletes the object at job->url if it is still this one, and `exactly`: as it was looked at; what
+ * belongs to it goes after it. then() is called with the answer. Uses job->body. */
+void lp_job_delete(struct job *job, const struct metadata *m, bool exactly,
+		   void (*then)(struct job *job));
+
 /* As lp_wait_begin; ends at once. */
 void lp_kinds_begin(struct job *job);
 

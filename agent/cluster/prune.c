@@ -72,18 +72,19 @@ static void deleted(struct job *job)
 		lp_job_refused(job);
 }
 
-/* job->url is still the object's. */
-static void delete (struct job *job, const struct metadata *m)
+void lp_job_delete(struct job *job, const struct metadata *m, bool exactly,
+		   void (*then)(struct job *job))
 {
 	struct err err;
 
 	lp_buf_free(&job->body);
 	job->body = LP_BUF(1024);
-	if (lp_buf_printf(
-		    &job->body, &err,
-		    "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
-		    "\"preconditions\":{\"uid\":\"%s\"},\"propagationPolicy\":\"Background\"}",
-		    m->uid) != LP_OK) {
+	if (lp_buf_printf(&job->body, &err,
+			  "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
+			  "\"propagationPolicy\":\"Background\","
+			  "\"preconditions\":{\"uid\":\"%s\"%s%s%s}}",
+			  m->uid, exactly ? ",\"resourceVersion\":\"" : "",
+			  exactly ? m->live.version : "", exactly ? "\"" : "") != LP_OK) {
 		lp_job_error(job, &err);
 		return;
 	}
@@ -92,7 +93,7 @@ static void delete (struct job *job, const struct metadata *m)
 					  .accept = LP_ACCEPT_METADATA,
 					  .content_type = "application/json",
 					  .max_bytes = LP_ANSWER_BYTES},
-		    deleted);
+		    then);
 }
 
 static void judge(struct job *job)
@@ -118,7 +119,7 @@ static void judge(struct job *job)
 	else if (m.deleting)
 		lp_job_done(job, OUTCOME_PRUNED);
 	else
-		delete (job, &m);
+		lp_job_delete(job, &m, false, deleted);
 }
 
 static void look(struct job *job)

@@ -119,28 +119,10 @@ static void deleted(struct job *job)
 		lp_job_refused(job);
 }
 
-/* job->url is still the object's. */
 static void delete_it(struct job *job, const struct metadata *m)
 {
-	struct err err;
-
 	memcpy(job->look.gone, m->uid, sizeof(job->look.gone));
-	lp_buf_free(&job->body);
-	job->body = LP_BUF(1024);
-	if (lp_buf_printf(&job->body, &err,
-			  "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
-			  "\"preconditions\":{\"uid\":\"%s\",\"resourceVersion\":\"%s\"},"
-			  "\"propagationPolicy\":\"Background\"}",
-			  m->uid, m->live.version) != LP_OK) {
-		lp_job_error(job, &err);
-		return;
-	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "DELETE",
-					  .accept = LP_ACCEPT_METADATA,
-					  .content_type = "application/json",
-					  .max_bytes = LP_ANSWER_BYTES},
-		    deleted);
+	lp_job_delete(job, m, true, deleted);
 }
 
 /* --- whether it may be --- */
