@@ -2,7 +2,6 @@
 """What runs is kept as it was applied: a foreign edit is seen at once and healed, or only told."""
 
 import json
-import os
 import time
 
 import pytest
@@ -11,8 +10,6 @@ from support.limits import limit
 from support.sitefiles import small_site
 from support.told import source, wait_applied, wait_idle
 from support.waiting import wait_until
-
-LONG = bool(os.environ.get("LIMPET_LONG"))
 
 
 def deployment(site, replicas=2, image="registry.example/till:1"):
@@ -295,7 +292,7 @@ def test_a_job_that_went_when_it_had_finished_is_not_made_again(site):
         return made is None
 
     wait_until(gone, "the Job to finish and go", 40)
-    end = time.monotonic() + (120 if LONG else 30)
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         for _ in range(3):
             site.limpet.stop()
