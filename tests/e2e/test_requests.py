@@ -46,7 +46,7 @@ def agree(site, mark=0):
         assert said["total"] == sum(counted.values()), (said, counted)
         return all(said[kind] == counted[kind] for kind in ("writes", "reads", "watches"))
 
-    wait_until(same, "the counts to agree", 10, 0.3)
+    wait_until(same, "the counts to agree", 40, 0.3)
     return told(site)
 
 

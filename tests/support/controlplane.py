@@ -84,7 +84,7 @@ class Cluster:
         wait_until(holds, f"{kind} {namespace}/{name}", timeout)
         return found[0]
 
-    def wait_gone(self, kind, name, namespace="default", timeout=30.0):
+    def wait_gone(self, kind, name, namespace="default", timeout=90.0):
         """Waits until there is no such object."""
         wait_until(lambda: self.api.get(kind, name, namespace) is None,
                    f"{kind} {namespace}/{name} to be gone", timeout)

@@ -32,9 +32,10 @@ def judged(site, verdict):
 
 
 def wait_applied(site, commit, timeout=30.0):
-    """Waits until the commit is applied; returns the status."""
-    return site.limpet.wait_status(lambda status: is_applied(status, commit),
-                                   f"{commit} to be applied", timeout)
+    """Waits until the commit is applied, and a daemon that was started says so; returns the status."""
+    return site.limpet.wait_status(
+        lambda status: is_applied(status, commit) and (not site.limpet.daemon or "daemon" in status),
+        f"{commit} to be applied", timeout)
 
 
 def wait_refused(site, commit, timeout=30.0):
