@@ -55,12 +55,7 @@ static void write_it(struct job *job)
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "PATCH",
-					  .accept = LP_ACCEPT_METADATA,
-					  .content_type = "application/apply-patch+yaml",
-					  .max_bytes = LP_ANSWER_BYTES},
-		    written);
+	lp_job_write(job, "PATCH", "application/apply-patch+yaml", written);
 }
 
 /* Letters, digits and '-' alone: it goes into JSON as it is. */

@@ -219,12 +219,7 @@ void lp_apply_send(struct job *job, bool dry)
 	job->sent_s = lp_wall_s();
 	memcpy(job->newest, job->cluster->newest, sizeof(job->newest));
 	/* JSON is YAML, and there is no such type with +json */
-	lp_job_send(job,
-		    &(struct job_request){.method = "PATCH",
-					  .accept = LP_ACCEPT_METADATA,
-					  .content_type = "application/apply-patch+yaml",
-					  .max_bytes = LP_ANSWER_BYTES},
-		    answer);
+	lp_job_write(job, "PATCH", "application/apply-patch+yaml", answer);
 }
 
 static void patch(struct job *job, const struct api_kind *kind)

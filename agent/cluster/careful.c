@@ -130,12 +130,7 @@ static void send_rewrite(struct job *job, struct buf *patch, void (*then)(struct
 	job->body = *patch;
 	*patch = (struct buf){0};
 	if (lp_apply_url(job, PATCH_QUERY))
-		lp_job_send(job,
-			    &(struct job_request){.method = "PATCH",
-						  .accept = LP_ACCEPT_METADATA,
-						  .content_type = "application/json-patch+json",
-						  .max_bytes = LP_ANSWER_BYTES},
-			    then);
+		lp_job_write(job, "PATCH", "application/json-patch+json", then);
 }
 
 enum lp_code lp_careful_parse(const struct look *l, struct json **ret, struct err *err)

@@ -87,12 +87,7 @@ static void make_key(struct job *job)
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "POST",
-					  .accept = LP_ACCEPT_METADATA,
-					  .content_type = "application/json",
-					  .max_bytes = LP_ANSWER_BYTES},
-		    key_made);
+	lp_job_write(job, "POST", "application/json", key_made);
 }
 
 static void ask_key(struct job *job)

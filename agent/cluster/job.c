@@ -279,6 +279,17 @@ void lp_job_get(struct job *job, const char *accept, size_t max_bytes,
 	lp_job_send(job, &request, then);
 }
 
+void lp_job_write(struct job *job, const char *method, const char *content_type,
+		  void (*then)(struct job *job))
+{
+	const struct job_request request = {.method = method,
+					    .accept = LP_ACCEPT_METADATA,
+					    .content_type = content_type,
+					    .max_bytes = LP_ANSWER_BYTES};
+
+	lp_job_send(job, &request, then);
+}
+
 void lp_job_later(struct job *job, int64_t ms, void (*then)(struct job *job))
 {
 	int64_t now_ms = lp_boot_ms();

@@ -185,6 +185,10 @@ void lp_job_send(struct job *job, const struct job_request *request, void (*then
 void lp_job_get(struct job *job, const char *accept, size_t max_bytes,
 		void (*then)(struct job *job));
 
+/* The same for job->body as the content of a write, which answers with an object's metadata. */
+void lp_job_write(struct job *job, const char *method, const char *content_type,
+		  void (*then)(struct job *job));
+
 /* The same request once more. */
 void lp_job_again(struct job *job);
 

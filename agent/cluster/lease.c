@@ -163,12 +163,7 @@ static void write_over(struct job *job, const char *version, bool acquired)
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "PATCH",
-					  .accept = LP_ACCEPT_METADATA,
-					  .content_type = "application/merge-patch+json",
-					  .max_bytes = LP_ANSWER_BYTES},
-		    written);
+	lp_job_write(job, "PATCH", "application/merge-patch+json", written);
 }
 
 /* --- none yet --- */
@@ -204,12 +199,7 @@ static void create(struct job *job)
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "POST",
-					  .accept = LP_ACCEPT_METADATA,
-					  .content_type = "application/json",
-					  .max_bytes = LP_ANSWER_BYTES},
-		    created);
+	lp_job_write(job, "POST", "application/json", created);
 }
 
 /* --- one that is there --- */

@@ -11,11 +11,6 @@
 #include <string.h>
 
 #define QUERY "?fieldManager=" LP_FIELD_MANAGER "-applyset&force=true"
-#define APPLY                                                                  \
-	(&(struct job_request){.method = "PATCH",                              \
-			       .accept = LP_ACCEPT_METADATA,                   \
-			       .content_type = "application/apply-patch+yaml", \
-			       .max_bytes = LP_ANSWER_BYTES})
 
 static void write_parent(struct job *job);
 
@@ -107,7 +102,7 @@ void lp_namespace_make(struct job *job, void (*then)(struct job *job))
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job, APPLY, namespace_made);
+	lp_job_write(job, "PATCH", "application/apply-patch+yaml", namespace_made);
 }
 
 static void first_written(struct job *job)
@@ -137,7 +132,7 @@ static void write_parent(struct job *job)
 		return;
 	}
 	cluster->parent_uid[0] = '\0'; /* it may be made anew */
-	lp_job_send(job, APPLY, first_written);
+	lp_job_write(job, "PATCH", "application/apply-patch+yaml", first_written);
 }
 
 bool lp_parent_take(struct job *job, struct metadata *ret)

@@ -88,12 +88,7 @@ void lp_job_delete(struct job *job, const struct metadata *m, bool exactly,
 		lp_job_error(job, &err);
 		return;
 	}
-	lp_job_send(job,
-		    &(struct job_request){.method = "DELETE",
-					  .accept = LP_ACCEPT_METADATA,
-					  .content_type = "application/json",
-					  .max_bytes = LP_ANSWER_BYTES},
-		    then);
+	lp_job_write(job, "DELETE", "application/json", then);
 }
 
 static void judge(struct job *job)
