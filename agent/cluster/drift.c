@@ -243,13 +243,6 @@ bool lp_drift_is_clean(const struct drift *drift, const struct object_key *key)
 	return entry && entry->state == DRIFT_CLEAN && drift->kinds[entry->kind].in_sync;
 }
 
-bool lp_drift_differs(const struct drift *drift, const struct object_key *key)
-{
-	const struct drift_entry *entry = lp_drift_find(drift, key);
-
-	return entry && entry->state != DRIFT_CLEAN;
-}
-
 /* --- looks --- */
 
 static bool take(struct drift *drift, struct drift_entry *entry, int64_t now_s)

@@ -89,9 +89,6 @@ bool lp_drift_sees_all(const struct drift *drift);
 /* Whether an object is surely as it was applied: its kind is watched and nothing differs. */
 bool lp_drift_is_clean(const struct drift *drift, const struct object_key *key);
 
-/* Whether it differs, as far as is known. */
-bool lp_drift_differs(const struct drift *drift, const struct object_key *key);
-
 /* A suspect to look at now, which is then BUSY; false: none in the queue (see more). now_s is
  * CLOCK_BOOTTIME in seconds. */
 bool lp_drift_take(struct drift *drift, int64_t now_s, struct object_key *ret);
