@@ -24,9 +24,11 @@ bool lp_looking_is_dry(const struct source_run *run, bool suspended,
 	       lp_drift_mode(&run->super->config, run->config, decision) == DRIFT_MODE_REPORT;
 }
 
-/* The object as it is desired, and what is sent of it. LP_NOT_FOUND: it is not desired any more. */
+/* The object as it is desired, what is sent of it, and how. LP_NOT_FOUND: it is not desired any
+ * more. */
 static enum lp_code read_desired(struct source_run *run, const struct object_key *key,
-				 struct stored_object *object, struct buf *body, struct err *err)
+				 struct stored_object *object, struct buf *body,
+				 struct decision *decision, struct err *err)
 {
 	struct ledger ledger = {.db = run->super->db, .config = run->config};
 	struct plan_object wanted = {.key = *key};
@@ -37,7 +39,8 @@ static enum lp_code read_desired(struct source_run *run, const struct object_key
 	LP_TRY(lp_ledger_object(&ledger, &wanted, object, err));
 	LP_TRY(lp_scaled_read(run->super->db, run->config->name, run->config->ns, state.desired,
 			      &run->scaled, err));
-	return lp_ledger_body(&ledger, &wanted, body, err);
+	LP_TRY(lp_ledger_body(&ledger, &wanted, body, err));
+	return lp_decide(run->config, &run->scaled, key, LP_SLICE_OF(body), decision, err);
 }
 
 bool lp_looking_is_left(struct source_run *run, const struct object_key *key)
@@ -47,10 +50,8 @@ bool lp_looking_is_left(struct source_run *run, const struct object_key *key)
 	struct stored_object object;
 	struct err err;
 
-	if (read_desired(run, key, &object, &body, &err) != LP_OK ||
-	    lp_decide(run->config, &run->scaled, key, LP_SLICE_OF(&body), &decision, &err) != LP_OK)
-		return false;
-	return decision.make_only;
+	return read_desired(run, key, &object, &body, &decision, &err) == LP_OK &&
+	       decision.make_only;
 }
 
 static enum lp_code send_look(struct source_run *run, struct look *look, bool suspended,
@@ -61,9 +62,7 @@ static enum lp_code send_look(struct source_run *run, struct look *look, bool su
 	struct stored_object object;
 	struct step step = {.kind = STEP_APPLY};
 
-	LP_TRY(read_desired(run, &look->key, &object, &body, err));
-	LP_TRY(lp_decide(run->config, &run->scaled, &look->key, LP_SLICE_OF(&body), &decision,
-			 err));
+	LP_TRY(read_desired(run, &look->key, &object, &body, &decision, err));
 	if (decision.leave)
 		return LP_NOT_FOUND;
 	look->dry = lp_looking_is_dry(run, suspended, &decision);
