@@ -72,16 +72,34 @@ static unsigned marks_of(struct slice entry)
 	return strcmp(subresource, "scale") == 0 && !overridable ? SIGHT_SCALED : 0;
 }
 
-static struct slice read_live(const void *ctx, const char *key, bool label)
+struct object_words lp_words_of(struct slice object)
 {
-	return lp_skim_raw(label ? lp_metadata_label(ctx, key) : lp_metadata_annotation(ctx, key));
+	struct slice metadata = lp_skim_get(object, "metadata");
+
+	return (struct object_words){.labels = lp_skim_get(metadata, "labels"),
+				     .annotations = lp_skim_get(metadata, "annotations")};
+}
+
+static struct slice read_word(const void *ctx, const char *key, bool label)
+{
+	const struct object_words *words = ctx;
+
+	return lp_skim_raw(lp_skim_get(label ? words->labels : words->annotations, key));
+}
+
+const struct annotation *lp_words_ask(const struct object_words *words, enum asks asks,
+				      unsigned where)
+{
+	const struct annotation_reader reader = {words, read_word};
+
+	return lp_annotations_ask(asks, where, &reader);
 }
 
 const struct annotation *lp_metadata_asks(const struct metadata *metadata, enum asks asks)
 {
-	const struct annotation_reader reader = {metadata, read_live};
+	const struct object_words words = {metadata->labels, metadata->annotations};
 
-	return lp_annotations_ask(asks, ASKED_IN_CLUSTER, &reader);
+	return lp_words_ask(&words, asks, ASKED_IN_CLUSTER);
 }
 
 static void read_marks(struct metadata *ret)

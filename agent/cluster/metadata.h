@@ -46,6 +46,16 @@ void lp_entry_digest(struct slice api_version, struct slice time,
 struct slice lp_metadata_label(const struct metadata *metadata, const char *key);
 struct slice lp_metadata_annotation(const struct metadata *metadata, const char *key);
 
+/* Where an object has the words by which it asks for something: objects, as written; borrowed. */
+struct object_words {
+	struct slice labels, annotations;
+};
+struct object_words lp_words_of(struct slice object);
+
+/* By what they ask for it where they stand (an OR of ASKED_...); NULL: they do not. */
+const struct annotation *lp_words_ask(const struct object_words *words, enum asks asks,
+				      unsigned where);
+
 /* By what an object in the cluster asks for it; NULL: it does not. */
 const struct annotation *lp_metadata_asks(const struct metadata *metadata, enum asks asks);
 

@@ -19,20 +19,12 @@
 static void look(struct job *job);
 static void ask_whether_gone(struct job *job);
 
-static struct slice read_desired(const void *ctx, const char *key, bool label)
-{
-	const struct job *job = ctx;
-
-	return lp_skim_raw(lp_skim_at(LP_SLICE_OF(&job->look.object), "metadata",
-				      label ? "labels" : "annotations", key, NULL));
-}
-
 /* By what the manifest asks for it; NULL: it does not. */
 static const struct annotation *asks(const struct job *job)
 {
-	const struct annotation_reader reader = {job, read_desired};
+	const struct object_words words = lp_words_of(LP_SLICE_OF(&job->look.object));
 
-	return lp_annotations_ask(ASKS_RECREATE, ASKED_IN_REVISION, &reader);
+	return lp_words_ask(&words, ASKS_RECREATE, ASKED_IN_REVISION);
 }
 
 /* The refusal is the last word, and so is why nothing was deleted. */

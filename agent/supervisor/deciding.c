@@ -3,6 +3,7 @@
 
 #include "agent/annotations.h"
 #include "agent/cluster/limits.h"
+#include "agent/cluster/metadata.h"
 #include "agent/cluster/skim.h"
 #include "agent/pointers.h"
 
@@ -11,19 +12,6 @@
 void lp_decision_free(struct decision *decision)
 {
 	lp_buf_free(&decision->handed);
-}
-
-/* Where the words of a body are: it may be long, and is asked for many. */
-struct words {
-	struct slice labels, annotations;
-	char text[LP_IGNORE_TEXT_BYTES + 1]; /* unescaped, because an annotation may have lines */
-};
-
-static struct slice read_body(const void *ctx, const char *key, bool label)
-{
-	const struct words *words = ctx;
-
-	return lp_skim_raw(lp_skim_get(label ? words->labels : words->annotations, key));
 }
 
 static enum lp_code add_pointers(struct slice text, struct buf *to, struct err *err)
@@ -38,14 +26,14 @@ static enum lp_code add_pointers(struct slice text, struct buf *to, struct err *
 	return LP_OK;
 }
 
-static enum lp_code add_own(struct words *words, struct buf *to, struct err *err)
+static enum lp_code add_own(const struct object_words *words, struct buf *to, struct err *err)
 {
+	char text[LP_IGNORE_TEXT_BYTES + 1]; /* unescaped, because an annotation may have lines */
 	struct slice v = lp_skim_get(words->annotations, LP_IGNORE_ANNOTATION);
 
-	if (!v.len || !lp_skim_str(v, words->text, sizeof(words->text)))
+	if (!v.len || !lp_skim_str(v, text, sizeof(text)))
 		return LP_OK;
-	return add_pointers((struct slice){(const uint8_t *)words->text, strlen(words->text)}, to,
-			    err);
+	return add_pointers((struct slice){(const uint8_t *)text, strlen(text)}, to, err);
 }
 
 static bool rule_fits(const struct ignore_rule *rule, const struct object_key *key)
@@ -67,21 +55,18 @@ enum lp_code lp_decide(const struct source_config *config, const struct scaled *
 		       const struct object_key *key, struct slice body, struct decision *ret,
 		       struct err *err)
 {
-	const struct slice metadata = lp_skim_get(body, "metadata");
-	struct words words = {.labels = lp_skim_get(metadata, "labels"),
-			      .annotations = lp_skim_get(metadata, "annotations")};
-	const struct annotation_reader reader = {&words, read_body};
+	const struct object_words words = lp_words_of(body);
 	const unsigned where = ASKED_IN_REVISION;
 
 	*ret = (struct decision){.handed = LP_BUF(LP_IGNORE_BYTES)};
-	ret->leave = lp_annotations_ask(ASKS_LEAVE, where, &reader);
-	ret->make_only = lp_annotations_ask(ASKS_ONCE, where, &reader);
-	ret->no_wait = lp_annotations_ask(ASKS_NO_WAIT, where, &reader);
-	if (lp_annotations_ask(ASKS_REPORT, where, &reader))
+	ret->leave = lp_words_ask(&words, ASKS_LEAVE, where);
+	ret->make_only = lp_words_ask(&words, ASKS_ONCE, where);
+	ret->no_wait = lp_words_ask(&words, ASKS_NO_WAIT, where);
+	if (lp_words_ask(&words, ASKS_REPORT, where))
 		ret->drift = DRIFT_MODE_REPORT;
-	else if (lp_annotations_ask(ASKS_HEAL, where, &reader))
+	else if (lp_words_ask(&words, ASKS_HEAL, where))
 		ret->drift = DRIFT_MODE_HEAL;
-	if (lp_annotations_ask(ASKS_IGNORE, where, &reader))
+	if (lp_words_ask(&words, ASKS_IGNORE, where))
 		LP_TRY(add_own(&words, &ret->handed, err));
 	if (lp_scaled_has(scaled, key))
 		LP_TRY(lp_buf_str(&ret->handed, LP_REPLICAS_POINTER, err));
