@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from support.sitefiles import small_site
-from support.told import source, wait_applied, wait_idle, wait_refused
+from support.sitefiles import publish
+from support.told import events, source, wait_idle, wait_refused, watched
 from support.waiting import always, wait_until
 
 FLUX = "kustomize.toolkit.fluxcd.io/"
@@ -22,19 +22,6 @@ def config_map(site, name, data, annotations=None):
         "data": data})}
 
 
-def publish(site, *files):
-    parts = small_site(site.prefix)
-    for part in files:
-        parts.update(part)
-    return site.repo.publish(parts)
-
-
-def watched(site, commit):
-    wait_applied(site, commit)
-    site.limpet.wait_status(lambda s: source(s)["drift"]["watching"], "all kinds to be watched")
-    wait_idle(site)
-
-
 def data(site, name):
     found = site.get("ConfigMap", name)
     return found and found.get("data")
@@ -43,10 +30,6 @@ def data(site, name):
 def edit(site, name, **values):
     site.cluster.kubectl("patch", "configmap", name, "-n", site.namespace, "--type=merge", "-p",
                          json.dumps({"data": values}), "--field-manager=operator")
-
-
-def events(site, kind):
-    return [event for event in site.limpet.json("events")["events"] if event["kind"] == kind]
 
 
 @pytest.mark.parametrize("by", ["annotation", "configuration"])

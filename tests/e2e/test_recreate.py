@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from support.sitefiles import small_site
-from support.told import source, wait_applied, wait_idle, wait_refused
+from support.sitefiles import publish
+from support.told import events, source, wait_applied, wait_idle, wait_refused, watched
 from support.waiting import always, wait_until
 
 ASKS = {"limpet.dev/recreate": "enabled"}
@@ -58,19 +58,6 @@ def config_map(site, value, annotations):
 KINDS = [("Job", job), ("Deployment", deployment), ("StatefulSet", stateful_set)]
 
 
-def publish(site, *files):
-    parts = small_site(site.prefix)
-    for part in files:
-        parts.update(part)
-    return site.repo.publish(parts)
-
-
-def watched(site, commit):
-    wait_applied(site, commit)
-    site.limpet.wait_status(lambda s: source(s)["drift"]["watching"], "all kinds to be watched")
-    wait_idle(site)
-
-
 def incomplete(site, commit):
     """Waits until the commit is applied but for what was refused; returns what is told of it."""
     def state(status):
@@ -79,11 +66,6 @@ def incomplete(site, commit):
 
     site.limpet.wait_status(state, f"{commit} to be incomplete")
     return next(e["message"] for e in reversed(events(site)) if e["kind"] == "incomplete")
-
-
-def events(site, kind=None):
-    return [event for event in site.limpet.json("events")["events"]
-            if kind in (None, event["kind"])]
 
 
 def uid(site, kind):
@@ -260,20 +242,29 @@ def test_drift_that_is_only_reported_deletes_nothing(site):
     assert not events(site, "recreated")
 
 
+def hold(site):
+    """A finalizer keeps the Job from going."""
+    site.cluster.kubectl("patch", "job", "till", "-n", site.namespace, "--type=merge", "-p",
+                         json.dumps({"metadata": {"finalizers": ["example.com/hold"]}}),
+                         "--field-manager=holder")
+
+
+def release(site):
+    site.cluster.kubectl("patch", "job", "till", "-n", site.namespace, "--type=json", "-p",
+                         json.dumps([{"op": "remove", "path": "/metadata/finalizers"}]))
+
+
 def test_what_a_finalizer_holds_is_waited_for_and_then_made(site):
     site.limpet.start()
     watched(site, publish(site, job(site, 1, ASKS)))
     before = uid(site, "Job")
-    site.cluster.kubectl("patch", "job", "till", "-n", site.namespace, "--type=merge", "-p",
-                         json.dumps({"metadata": {"finalizers": ["example.com/hold"]}}),
-                         "--field-manager=holder")
+    hold(site)
 
     commit = publish(site, job(site, 2, ASKS))
     wait_until(lambda: site.get("Job", "till")["metadata"].get("deletionTimestamp"), "the delete")
     site.limpet.wait_log("it is being deleted, and is applied again", 40)
     assert uid(site, "Job") == before
-    site.cluster.kubectl("patch", "job", "till", "-n", site.namespace, "--type=json", "-p",
-                         json.dumps([{"op": "remove", "path": "/metadata/finalizers"}]))
+    release(site)
 
     wait_applied(site, commit, 60)
     assert uid(site, "Job") not in (None, before) and len(events(site, "recreated")) == 1
@@ -285,25 +276,19 @@ def test_a_kill_between_delete_and_create_ends_converged(site, held):
     site.limpet.start()
     watched(site, publish(site, job(site, 1, ASKS)))
     before = uid(site, "Job")
-    site.cluster.kubectl("patch", "job", "till", "-n", site.namespace, "--type=merge", "-p",
-                         json.dumps({"metadata": {"finalizers": ["example.com/hold"]}}),
-                         "--field-manager=holder")
+    hold(site)
     commit = publish(site, job(site, 2, ASKS))
     wait_until(lambda: site.get("Job", "till")["metadata"].get("deletionTimestamp"), "the delete")
 
-    def release():
-        site.cluster.kubectl("patch", "job", "till", "-n", site.namespace, "--type=json", "-p",
-                             json.dumps([{"op": "remove", "path": "/metadata/finalizers"}]))
-
     site.limpet.kill()
     if not held:
-        release()
+        release(site)
         site.cluster.wait_gone("Job", "till", site.namespace)
     site.limpet.start()
     if held:
         time.sleep(2)
         assert uid(site, "Job") == before
-        release()
+        release(site)
 
     wait_applied(site, commit, 60)
     found = site.get("Job", "till")

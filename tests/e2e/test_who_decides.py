@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from support.sitefiles import small_site
-from support.told import source, wait_applied, wait_idle
+from support.sitefiles import publish
+from support.told import settled, source, watched
 from support.waiting import always, wait_until
 
 
@@ -29,23 +29,6 @@ def stateful_set(site, replicas=2):
                  "selector": {"matchLabels": {"app": "db"}},
                  "template": {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [
                      {"name": "db", "image": "registry.example/db:1"}]}}}})}
-
-
-def publish(site, *files):
-    parts = small_site(site.prefix)
-    for part in files:
-        parts.update(part)
-    return site.repo.publish(parts)
-
-
-def settled(site):
-    site.limpet.wait_status(lambda s: source(s)["drift"]["watching"], "all kinds to be watched")
-    wait_idle(site)
-
-
-def watched(site, commit):
-    wait_applied(site, commit)
-    settled(site)
 
 
 def data(site, name):

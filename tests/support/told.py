@@ -62,6 +62,24 @@ def stored(site):
             yield db
 
 
+def settled(site):
+    """Waits until the daemon rests and sees every change of what it has applied."""
+    site.limpet.wait_status(lambda status: source(status)["drift"]["watching"], "all kinds to be watched")
+    wait_idle(site)
+
+
+def watched(site, commit):
+    """Waits until the commit is applied and watched."""
+    wait_applied(site, commit)
+    settled(site)
+
+
+def events(site, kind=None):
+    """What happened, as `limpet events` tells it, of this kind or of all."""
+    return [event for event in site.limpet.json("events")["events"]
+            if kind in (None, event["kind"])]
+
+
 def stored_floor(site):
     """The trust floor as the store has it, every payload that was ever accepted, and the copies
     beside it."""
