@@ -8,7 +8,7 @@
  * but this one's count and times are what `kubectl describe` and `kubectl get events` show. They
  * find it by the parent's uid, which is asked for once.
  */
-#include "agent/cluster/job.h"
+#include "agent/cluster/steps.h"
 
 #include <ctype.h>
 #include <string.h>

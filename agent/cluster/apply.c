@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STEP_APPLY: server-side apply of one object, by force, under our own field manager. */
-#include "agent/cluster/job.h"
 #include "agent/cluster/skim.h"
+#include "agent/cluster/steps.h"
 #include "platform/clock.h"
 
 #include <string.h>

@@ -7,8 +7,8 @@
  * STEP_CONFIG_LOOK: the digests that a workload carries. The pod template's is no metadata of the
  * workload, so it is asked for whole; once in a workload's life, when the store knows nothing.
  */
-#include "agent/cluster/job.h"
 #include "agent/cluster/skim.h"
+#include "agent/cluster/steps.h"
 #include "platform/crypto.h"
 
 #include <string.h>
@@ -59,7 +59,7 @@ static void key_found(struct job *job)
 static void key_made(struct job *job)
 {
 	if (job->status == 404 && !job->looked)
-		lp_namespace_make(job, make_key);
+		lp_parent_namespace(job, make_key);
 	else if (job->status == 409 && job->conflicts++ == 0)
 		ask_key(job); /* another agent was first */
 	else if (lp_job_ok(job))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STEP_CONNECT, and the questions of discovery for every step that meets an unknown kind. */
-#include "agent/cluster/job.h"
+#include "agent/cluster/steps.h"
 #include "agent/cluster/watches.h"
 #include "platform/clock.h"
 

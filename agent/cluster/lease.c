@@ -6,8 +6,8 @@
  */
 #include "agent/cluster/lease.h"
 
-#include "agent/cluster/job.h"
 #include "agent/cluster/skim.h"
+#include "agent/cluster/steps.h"
 #include "platform/clock.h"
 
 #include <inttypes.h>
@@ -173,7 +173,7 @@ static void created(struct job *job)
 	if (lp_job_ok(job))
 		held(job);
 	else if (job->status == 404 && !job->looked)
-		lp_namespace_make(job, create);
+		lp_parent_namespace(job, create);
 	else if (job->status == 409 && job->conflicts++ < CONFLICTS)
 		ask(job);
 	else

@@ -4,8 +4,8 @@
  * and namespaces, after a prune it loses what is no longer there; in between it may say too
  * much, never too little. And the trust floor, of which it keeps a copy: STEP_LOOK reads that.
  */
-#include "agent/cluster/job.h"
 #include "agent/cluster/skim.h"
+#include "agent/cluster/steps.h"
 #include "platform/crypto.h"
 
 #include <string.h>
@@ -82,7 +82,7 @@ static void namespace_made(struct job *job)
 		lp_job_refused(job);
 }
 
-void lp_namespace_make(struct job *job, void (*then)(struct job *job))
+void lp_parent_namespace(struct job *job, void (*then)(struct job *job))
 {
 	const struct api_kind kind = {.group = "", .version = "v1", .plural = "namespaces"};
 	const char *ns = job->cluster->setup.ns;
@@ -108,7 +108,7 @@ void lp_namespace_make(struct job *job, void (*then)(struct job *job))
 static void first_written(struct job *job)
 {
 	if (job->status == 404 && !job->looked)
-		lp_namespace_make(job, write_parent);
+		lp_parent_namespace(job, write_parent);
 	else
 		written(job);
 }

@@ -3,15 +3,15 @@
  * STEP_PRUNE: delete one object, if and only if it is still the one that we made and nobody
  * asked to keep it. The delete names the uid that was judged, so that nothing can come between.
  */
-#include "agent/cluster/job.h"
 #include "agent/cluster/skim.h"
+#include "agent/cluster/steps.h"
 #include "agent/precious.h"
 
 #include <string.h>
 
 static void look(struct job *job);
 
-bool lp_job_owns(const struct job *job, const struct metadata *m, char *ret_why, size_t size)
+bool lp_prune_owns(const struct job *job, const struct metadata *m, char *ret_why, size_t size)
 {
 	char id[LP_APPLYSET_ID_MAX];
 	struct slice label = lp_metadata_label(m, LP_PART_OF_LABEL);
@@ -43,7 +43,7 @@ static bool is_kept(struct job *job, const struct metadata *m)
 	if (step->uid[0] && strcmp(step->uid, m->uid) != 0)
 		snprintf(message, size, "somebody has made it again since (uid %s, not %s)", m->uid,
 			 step->uid);
-	else if (!lp_job_owns(job, m, message, size))
+	else if (!lp_prune_owns(job, m, message, size))
 		return true;
 	else if (keeper)
 		snprintf(message, size, "its annotation %s says so", keeper->key);
@@ -72,8 +72,8 @@ static void deleted(struct job *job)
 		lp_job_refused(job);
 }
 
-void lp_job_delete(struct job *job, const struct metadata *m, bool exactly,
-		   void (*then)(struct job *job))
+void lp_prune_delete(struct job *job, const struct metadata *m, bool exactly,
+		     void (*then)(struct job *job))
 {
 	struct err err;
 
@@ -114,7 +114,7 @@ static void judge(struct job *job)
 	else if (m.deleting)
 		lp_job_done(job, OUTCOME_PRUNED);
 	else
-		lp_job_delete(job, &m, false, deleted);
+		lp_prune_delete(job, &m, false, deleted);
 }
 
 static void look(struct job *job)

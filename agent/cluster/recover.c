@@ -3,8 +3,8 @@
  * STEP_RECOVER: everything that we have applied, by its label and our managedFields entry, kind by
  * kind as the parent names them, in pages. What a store that was lost is made of again.
  */
-#include "agent/cluster/job.h"
 #include "agent/cluster/skim.h"
+#include "agent/cluster/steps.h"
 
 #include <string.h>
 

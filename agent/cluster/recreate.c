@@ -4,8 +4,8 @@
  * then: look whether it is ours, delete exactly what was looked at, wait until it is gone, apply
  * anew. When this ends in between, nothing is lost: the object is missing, and applied again.
  */
-#include "agent/cluster/job.h"
 #include "agent/cluster/skim.h"
+#include "agent/cluster/steps.h"
 #include "agent/precious.h"
 #include "platform/clock.h"
 
@@ -114,7 +114,7 @@ static void deleted(struct job *job)
 static void delete_it(struct job *job, const struct metadata *m)
 {
 	memcpy(job->look.gone, m->uid, sizeof(job->look.gone));
-	lp_job_delete(job, m, true, deleted);
+	lp_prune_delete(job, m, true, deleted);
 }
 
 /* --- whether it may be --- */
@@ -144,7 +144,7 @@ static void looked(struct job *job)
 		lp_job_refused(job);
 	} else if (lp_metadata_read(LP_SLICE_OF(&job->answer), &m, &err) != LP_OK) {
 		lp_job_retry(job, LP_TRANSIENT, -1, "%s", err.msg);
-	} else if (!lp_job_owns(job, &m, why, sizeof(why))) {
+	} else if (!lp_prune_owns(job, &m, why, sizeof(why))) {
 		decline(job, why);
 	} else if (takes_claims(job)) {
 		decline(job, "its persistentVolumeClaimRetentionPolicy would delete its claims, "

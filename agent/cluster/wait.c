@@ -4,8 +4,8 @@
  * and costs a 304 a question; the CRD itself may be a megabyte, so it is read only when it
  * takes long, to tell why.
  */
-#include "agent/cluster/job.h"
 #include "agent/cluster/skim.h"
+#include "agent/cluster/steps.h"
 #include "platform/clock.h"
 
 #include <string.h>

@@ -2,6 +2,7 @@
 #include "agent/cluster/watch.h"
 
 #include "agent/cluster/skim.h"
+#include "agent/cluster/status.h"
 #include "agent/cluster/stream.h"
 #include "platform/clock.h"
 #include "platform/log.h"
@@ -131,7 +132,7 @@ static enum lp_code call(struct watch *watch, const struct api_kind *kind, struc
 	static const struct http_header listing[] = {{"Accept", LP_ACCEPT_METADATA_LIST}};
 	struct cluster *cluster = watch->cluster;
 	bool list = watch->state == WATCH_LISTING;
-	LP_AUTO(lp_buf_free) struct buf url = LP_BUF(LP_JOB_URL_BYTES);
+	LP_AUTO(lp_buf_free) struct buf url = LP_BUF(LP_REQUEST_URL_BYTES);
 	const struct stream_sink sink = {.ctx = watch, .tell = lp_watch_take};
 
 	LP_TRY(put_url(watch, kind, &url, err));

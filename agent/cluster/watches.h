@@ -8,7 +8,7 @@
  * it begins with a list again. What is seen goes up at once; the role waits
  * for its reader rather than keep more than LP_SIGHTINGS_BYTES.
  */
-#include "agent/cluster/job.h"
+#include "agent/cluster/cluster.h"
 #include "agent/cluster/sighting.h"
 
 /* From now on exactly these kinds; watches of kinds that are in both orders go on. Takes over
