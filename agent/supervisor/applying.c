@@ -175,7 +175,7 @@ enum lp_code lp_applying_event(struct source_run *run, const struct event *event
 	if (a->part == PART_PLAN && event->kind == EVENT_KIND)
 		return LP_OK; /* a CRD of this plan; the next CONNECT tells it with all others */
 	if (a->part == PART_PLAN && event->kind == EVENT_DELETED) {
-		lp_planning_deleted(run, event);
+		lp_planned_deleted(run, event);
 		return LP_OK;
 	}
 	return a->part == PART_PLAN ? lp_planning_event(run, event, err)

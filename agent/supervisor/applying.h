@@ -7,7 +7,8 @@
  *	applying.c	begins and ends it, and hands its events on
  *	reaching.c	until there is a plan: LEASE, CONNECT, LOOK, RECOVER
  *	preparing.c	what config digests need: CONFIG_KEY, CONFIG_LOOK
- *	planning.c	the plan: lp_plan_next says what to send, each event goes to the store
+ *	planning.c	the plan: lp_plan_next says what to send, each event goes back to it
+ *	planned.c	what came of it: into the store, and to people
  */
 #include "agent/supervisor/cluster.h"
 #include "agent/supervisor/ledger.h"
@@ -105,9 +106,20 @@ void lp_planning_start(struct source_run *run);
  * what is under way come here again. Its timer, too.
  */
 void lp_planning_go_on(struct source_run *run);
-/* An object of the plan was deleted, to be made anew. */
-void lp_planning_deleted(struct source_run *run, const struct event *event);
 /* LP_REJECTED: no such step is under way. What the store fails with is dealt with here. */
 LP_CHECKED enum lp_code lp_planning_event(struct source_run *run, const struct event *event,
 					  struct err *err);
+
+/* --- planned.c: what came of the plan --- */
+/* Tells of an object that was not applied, or pruned, or of a kind that did not come. */
+void lp_planned_problem(struct source_run *run, enum step_kind kind,
+			const struct plan_object *object, const char *message);
+/* An object that is done: tells of it, has it watched or not, and puts it into the inventory. */
+LP_CHECKED enum lp_code lp_planned_done(struct source_run *run, enum step_kind kind,
+					const struct plan_object *object, const struct event *event,
+					struct err *err);
+/* An object of the plan was deleted, to be made anew. */
+void lp_planned_deleted(struct source_run *run, const struct event *event);
+/* The plan is over: stores and tells how, and ends the apply with APPLIED. */
+void lp_planned_end(struct source_run *run);
 #endif
