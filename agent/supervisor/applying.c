@@ -75,7 +75,9 @@ static void give_up(struct source_run *run)
 	bool planned = run->applying->part == PART_PLAN;
 	struct err err = {0};
 
-	if (planned && lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
+	/* half an inventory that is being recovered must not become durable */
+	if (run->applying->part != PART_RECOVER &&
+	    lp_ledger_flush(&run->applying->ledger, &err) != LP_OK)
 		lp_store_failed(run, "write the inventory", &err);
 	lp_applying_clean(run);
 	if (planned)

@@ -4,6 +4,7 @@
 #include "agent/supervisor/applying.h"
 #include "agent/supervisor/machine.h"
 #include "agent/supervisor/telling.h"
+#include "agent/supervisor/watching.h"
 #include "platform/clock.h"
 
 #include <stdio.h>
@@ -205,6 +206,7 @@ static void held(struct source_run *run, const struct event *event)
 		lp_feed(run, CYCLE_APPLY_DUE);
 	else
 		lp_applying_renewed(run);
+	lp_watching_go_on(run); /* what was seen while the lease had run out */
 }
 
 static void standby(struct source_run *run, const struct event *event)

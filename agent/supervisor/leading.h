@@ -43,7 +43,7 @@ LP_CHECKED enum lp_code lp_leading_open(struct source_run *run, struct err *err)
 /* Whether we may write now, for certain. */
 bool lp_leading_holds(const struct source_run *run);
 
-/* Asks for the lease; lp_applying_led is told. */
+/* Asks for the lease; lp_reaching_led is told. */
 void lp_leading_ask(struct source_run *run);
 
 /* Gives the lease back if it is ours, and then, or after a while, stops the loop. No plan runs. */

@@ -43,20 +43,6 @@ static enum lp_code open_batch(struct ledger *ledger, struct err *err)
 	return add_row(ledger, err);
 }
 
-/* Where an object whose scope was not known at rendering really is, now that its kind is. */
-static enum lp_code settle_namespace(struct ledger *ledger, struct stored_key *key,
-				     enum scope scope, struct err *err)
-{
-	struct stored_kind kind;
-
-	if (scope != SCOPE_UNKNOWN || key->ns[0])
-		return LP_OK;
-	enum lp_code code = lp_kind_get(ledger->db, key->group, key->kind, "", &kind, err);
-	if (code == LP_OK && kind.namespaced)
-		return lp_copy(key->ns, sizeof(key->ns), ledger->config->ns, err);
-	return code == LP_NOT_FOUND ? LP_OK : code;
-}
-
 static enum lp_code make_row(struct ledger *ledger, const struct stored_object *object,
 			     struct inventory_row *ret, struct err *err)
 {
@@ -67,7 +53,7 @@ static enum lp_code make_row(struct ledger *ledger, const struct stored_object *
 				      .kind_order = object->kind_order,
 				      .state = LP_INVENTORY_PENDING};
 	LP_TRY(lp_copy(ret->source, sizeof(ret->source), ledger->config->name, err));
-	return settle_namespace(ledger, &ret->key, (enum scope)object->scope, err);
+	return lp_settle_key(ledger->db, ledger->config->ns, object->scope, &ret->key, err);
 }
 
 static bool restarts(const struct ledger *ledger)
@@ -149,7 +135,15 @@ enum lp_code lp_ledger_object(const struct ledger *ledger, const struct plan_obj
 	struct stored_key key;
 
 	lp_key_to_store(&object->key, &key);
-	return lp_object_get(ledger->db, ledger->revision.id, &key, ret, err);
+	enum lp_code code = lp_object_get(ledger->db, ledger->revision.id, &key, ret, err);
+	if (code != LP_NOT_FOUND || strcmp(key.ns, ledger->config->ns) != 0)
+		return code;
+	/* it may be there as it was before its kind was known */
+	key.ns[0] = '\0';
+	code = lp_object_get(ledger->db, ledger->revision.id, &key, ret, err);
+	if (code == LP_OK && ret->scope != SCOPE_UNKNOWN)
+		return lp_err_set(err, LP_NOT_FOUND, "%s is of the cluster", key.name);
+	return code;
 }
 
 enum lp_code lp_ledger_record(struct ledger *ledger, enum step_kind kind,

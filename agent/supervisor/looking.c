@@ -2,6 +2,7 @@
 /* Looks at suspects: by an apply that looks first, which puts right or only tells. */
 
 #include "agent/supervisor/applying.h"
+#include "agent/supervisor/config_digest.h"
 #include "agent/supervisor/leading.h"
 #include "agent/supervisor/watching.h"
 #include "platform/clock.h"
@@ -24,8 +25,28 @@ bool lp_looking_is_dry(const struct source_run *run, bool suspended,
 	       lp_drift_mode(&run->super->config, run->config, decision) == DRIFT_MODE_REPORT;
 }
 
+/* LP_CONFLICT: the desired revision has something new for it, and brings that in its own turn. */
+static enum lp_code applied_as_desired(struct source_run *run, const struct stored_object *object,
+				       struct err *err)
+{
+	const struct source_config *config = run->config;
+	struct db *db = run->super->db;
+	struct config_digest state;
+	struct inventory_row row;
+	struct stored_key key = object->key;
+	uint8_t digest[LP_STORE_DIGEST];
+
+	LP_TRY(lp_settle_key(db, config->ns, object->scope, &key, err));
+	LP_TRY(lp_inventory_get(db, config->name, &key, &row, err));
+	LP_TRY(lp_config_state(db, config->name, config->config_digest, object, &state, NULL, err));
+	lp_config_effective(object->digest, &state, digest);
+	return memcmp(row.digest, digest, sizeof(digest)) == 0
+		       ? LP_OK
+		       : lp_err_set(err, LP_CONFLICT, "a plan of it comes first");
+}
+
 /* The object as it is desired, what is sent of it, and how. LP_NOT_FOUND: it is not desired any
- * more. */
+ * more; LP_CONFLICT: another content is applied. */
 static enum lp_code read_desired(struct source_run *run, const struct object_key *key,
 				 struct stored_object *object, struct buf *body,
 				 struct decision *decision, struct err *err)
@@ -39,6 +60,8 @@ static enum lp_code read_desired(struct source_run *run, const struct object_key
 	LP_TRY(lp_ledger_object(&ledger, &wanted, object, err));
 	LP_TRY(lp_scaled_read(run->super->db, run->config->name, run->config->ns, state.desired,
 			      &run->scaled, err));
+	if (state.applied != state.desired)
+		LP_TRY(applied_as_desired(run, object, err));
 	LP_TRY(lp_ledger_body(&ledger, &wanted, body, err));
 	return lp_decide(run->config, &run->scaled, key, LP_SLICE_OF(body), decision, err);
 }
@@ -102,7 +125,8 @@ static void look_at(struct source_run *run, const struct object_key *key, bool s
 		return;
 	}
 	lp_drift_looked(&w->drift, key, DRIFT_FAILED, now_s(), 0, &budget);
-	lp_store_failed(run, "read what is desired", &err);
+	if (code != LP_CONFLICT)
+		lp_store_failed(run, "read what is desired", &err);
 }
 
 /* The next suspect of the walk over the inventory; false at its end. */

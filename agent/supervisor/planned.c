@@ -259,8 +259,10 @@ void lp_planned_end(struct source_run *run)
 	tell_end(run, lp_happening_name(end));
 	run->incomplete = !r->complete;
 	run->rebuilt = false;
-	if (r->stopped.code == LP_OK)
+	if (r->stopped.code == LP_OK && run->applying->deep) {
 		run->applying->deep = false;
+		run->deep_ms = lp_boot_ms();
+	}
 	if (r->complete)
 		run->apply_delay_ms = 0;
 	else

@@ -198,8 +198,8 @@ void lp_planning_start(struct source_run *run)
 	struct err err = {0};
 
 	a->part = PART_PLAN;
-	if ((run->watching && !run->watching->drift.count &&
-	     lp_watching_seed(run, &err) != LP_OK) ||
+	a->since_ms = 0;
+	if (lp_watching_seed(run, &err) != LP_OK ||
 	    lp_copy(policy.source, sizeof(policy.source), run->config->name, &err) != LP_OK ||
 	    lp_copy(policy.default_ns, sizeof(policy.default_ns), run->config->ns, &err) != LP_OK ||
 	    lp_ledger_begin(&a->ledger, &err) != LP_OK) {
@@ -208,6 +208,7 @@ void lp_planning_start(struct source_run *run)
 	}
 	a->walks = (struct walks){.db = run->super->db,
 				  .source = run->config->name,
+				  .ns = run->config->ns,
 				  .revision = a->ledger.revision.id,
 				  .config_digest = run->config->config_digest,
 				  .deep = run->deep,

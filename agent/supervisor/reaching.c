@@ -71,6 +71,7 @@ static void only_watch(struct source_run *run)
 	lp_applying_clean(run);
 	if (lp_watching_seed(run, &err) != LP_OK)
 		lp_store_failed(run, "read the inventory", &err);
+	run->apply_delay_ms = 0;
 	lp_watching_planned(run);
 	lp_feed(run, CYCLE_APPLIED);
 }

@@ -81,6 +81,7 @@ struct source_run {
 	struct watching *watching;     /* watching.c's own; NULL in one that does not watch */
 	struct announcing *announcing; /* announcing.c's own; NULL until there is something */
 	bool deep;                     /* the next apply passes over nothing */
+	int64_t deep_ms;               /* CLOCK_BOOTTIME; when one that did has ended */
 	int64_t apply_delay_ms;        /* the last backoff of applying; 0 none */
 	bool incomplete;               /* the last apply left something out */
 	bool rebuilt;                  /* the store was lost: the next apply prunes nothing */
@@ -127,6 +128,9 @@ struct supervisor {
 };
 
 /* --- supervisor.c --- */
+
+/* Sets when the next poll and the next apply are due, by what is stored. */
+void lp_set_timers(struct source_run *run);
 
 /* Feeds an event into the cycle and carries its action out. */
 void lp_feed(struct source_run *run, enum cycle_event event);

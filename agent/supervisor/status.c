@@ -218,18 +218,32 @@ static void put_live(const struct source_run *run, struct json *doc, struct jval
 		lp_json_put_str(doc, obj, "problems", lp_buf_text(&run->problems));
 }
 
-/* What another agent applies is not ours to judge. */
+static bool is_unwell(const struct revision *revision)
+{
+	return revision->state == LP_REVISION_FAILED || revision->state == LP_REVISION_INCOMPLETE;
+}
+
+/* What became of the accepted revision, and of the one before it that may still run. */
+static void judge_applied(const struct source_state *state, const struct revision *desired,
+			  const struct revision *applied, struct health *health)
+{
+	const struct revision *unwell = is_unwell(desired) ? desired : applied;
+
+	if (!applied->id)
+		reason(health, 2, "the accepted revision was not applied yet");
+	if (is_unwell(unwell))
+		reason(health, 1, "revision %d is %s: %s", (int)unwell->id,
+		       lp_revision_state_name(unwell->state), unwell->message);
+	else if (applied->id && !state->complete)
+		reason(health, 1, "revision %d was not applied as a whole; it is tried again",
+		       (int)applied->id);
+}
+
 static void judge_state(const struct source_state *state, const struct source_config *config,
-			const struct revision *applied, bool standby, struct health *health)
+			struct health *health)
 {
 	if (!state->desired)
 		reason(health, 2, "no revision was accepted yet");
-	else if (!standby && !applied->id)
-		reason(health, 2, "the accepted revision was not applied yet");
-	else if (!standby &&
-		 (applied->state == LP_REVISION_FAILED || applied->state == LP_REVISION_INCOMPLETE))
-		reason(health, 1, "revision %d is %s: %s", (int)applied->id,
-		       lp_revision_state_name(applied->state), applied->message);
 	if (state->suspended && state->suspension.left_s)
 		reason(health, 1, "suspended by hand for %s more; limpet resume ends it",
 		       lp_duration_text(lp_suspension_left_now_s(&state->suspension) * 1000,
@@ -387,7 +401,8 @@ static enum lp_code put_last_heal(struct db *db, const char *source, const struc
 		lp_json_put_str(doc, v, "lastHealed", lp_object_key_text(live.healed, text));
 	} else if (code == LP_OK) {
 		put_time(doc, v, "lastHeal", row.last_s);
-		lp_json_put_str(doc, v, "lastHealed", row.object);
+		if (row.object[0]) /* "" the rest of a storm */
+			lp_json_put_str(doc, v, "lastHealed", row.object);
 	} else {
 		lp_json_put(doc, v, "lastHeal", lp_json_null(doc));
 	}
@@ -434,7 +449,10 @@ static enum lp_code source_json(struct db *db, const struct source_config *confi
 	LP_TRY(lp_inventory_count(db, config->name, &objects, err));
 	lp_json_put_int(doc, v, "inventory", objects);
 	put_state(&state, doc, v);
-	judge_state(&state, config, &applied, run && run->leading.state == LEADING_STANDBY, health);
+	/* what another agent applies is not ours to judge */
+	if (state.desired && !(run && run->leading.state == LEADING_STANDBY))
+		judge_applied(&state, &desired, &applied, health);
+	judge_state(&state, config, health);
 	LP_TRY(lp_freshness_get(db, config, run ? &run->clock : NULL, &fresh, err));
 	put_conditions(&fresh, &state, run, doc, v, health);
 	LP_TRY(put_floor(db, config->name, doc, v, health, err));

@@ -102,6 +102,8 @@ void lp_store_failed(struct source_run *run, const char *doing, const struct err
 		exit(2);
 	}
 	tell_store_lost(run);
+	lp_scaled_free(&run->scaled);
+	run->keyed = run->listed = false;
 	lp_floor_open(run);
 	run->poll_late = true;
 }
@@ -131,9 +133,9 @@ static int64_t next_poll_ms(const struct source_run *run, const struct source_st
 	return lp_schedule_next(now_ms, run->phase_ms, run->config->poll_ms);
 }
 
-/* Every rest sets both anew, so each keeps its own time: the more frequent one must not put the
- * other off for ever. */
-static void set_timers(struct source_run *run)
+/* Each keeps its own time: the more frequent one must not put the other off for ever. What is
+ * suspended is still watched, for which an apply that could not begin is tried again. */
+void lp_set_timers(struct source_run *run)
 {
 	const struct cluster_config *cluster = &run->super->config.cluster;
 	struct source_state state = lp_stored_state(run);
@@ -143,11 +145,11 @@ static void set_timers(struct source_run *run)
 	lp_loop_timer_cancel(run->super->loop, &run->poll);
 	lp_loop_timer_cancel(run->super->loop, &run->apply);
 	run->poll_at_ms = 0;
-	if (state.suspended)
-		return;
-	run->poll_at_ms = next_poll_ms(run, &state);
-	lp_loop_timer_set(run->super->loop, &run->poll, run->poll_at_ms);
-	if (!state.desired)
+	if (!state.suspended) {
+		run->poll_at_ms = next_poll_ms(run, &state);
+		lp_loop_timer_set(run->super->loop, &run->poll, run->poll_at_ms);
+	}
+	if (!state.desired || (state.suspended && (!run->watching || !run->apply_delay_ms)))
 		return;
 	if (!run->apply_at_ms)
 		run->apply_at_ms = lp_boot_ms() + wait_ms;
@@ -204,7 +206,7 @@ static void rest(struct source_run *run)
 		return;
 	}
 	tell_outcome(run);
-	set_timers(run);
+	lp_set_timers(run);
 }
 
 static void end(struct source_run *run)
@@ -281,7 +283,9 @@ static void apply_due(void *ctx)
 {
 	struct source_run *run = ctx;
 
-	if (!run->apply_delay_ms) /* not a retry of what was left out */
+	/* a retry of what was left out passes over the rest, but not for ever */
+	if (!run->apply_delay_ms ||
+	    lp_boot_ms() - run->deep_ms >= run->super->config.cluster.reconcile_ms)
 		run->deep = true;
 	lp_feed(run, CYCLE_APPLY_DUE);
 }
@@ -322,6 +326,14 @@ static bool same_cluster(const struct cluster_config *a, const struct cluster_co
 	       strcmp(a->ns, b->ns) == 0;
 }
 
+/* Nothing that was learned of the cluster holds. */
+static void forget_cluster(struct source_run *run)
+{
+	lp_leading_forget(run);
+	run->looked = run->keyed = run->listed = false;
+	run->config_stale = true;
+}
+
 static void swap_config(struct supervisor *super, const struct config *next)
 {
 	struct source_run *run = &super->run;
@@ -331,7 +343,7 @@ static void swap_config(struct supervisor *super, const struct config *next)
 	lp_judging_end(run);
 	lp_applying_end(run);
 	if (!same_cluster(&super->config.cluster, &next->cluster))
-		lp_leading_forget(run);
+		forget_cluster(run);
 	super->config = *next;
 	lp_log_setup(next->log, "");
 	run->phase_ms = lp_schedule_phase(run->config->url, next->site, run->config->poll_ms);

@@ -3,6 +3,7 @@
 
 #include "agent/supervisor/config_digest.h"
 #include "platform/crypto.h"
+#include "store/kinds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,19 @@ void lp_key_from_store(const struct stored_key *from, struct object_key *to)
 void lp_key_to_store(const struct object_key *from, struct stored_key *to)
 {
 	memcpy(to, from, sizeof(*to));
+}
+
+enum lp_code lp_settle_key(struct db *db, const char *ns, int scope, struct stored_key *key,
+			   struct err *err)
+{
+	struct stored_kind kind;
+
+	if (scope != SCOPE_UNKNOWN || key->ns[0])
+		return LP_OK;
+	enum lp_code code = lp_kind_get(db, key->group, key->kind, "", &kind, err);
+	if (code == LP_OK && kind.namespaced)
+		return lp_copy(key->ns, sizeof(key->ns), ns, err);
+	return code == LP_NOT_FOUND ? LP_OK : code;
 }
 
 static void from_row(const struct inventory_row *row, struct plan_object *ret)
@@ -112,6 +126,7 @@ static enum lp_code next_desired(struct walks *w, struct plan_object *ret, bool 
 {
 	struct inventory_row row;
 	struct config_digest state;
+	struct stored_key key;
 	enum lp_code code = lp_object_next(w->db, &w->desired, err);
 
 	*ret_more = code == LP_OK;
@@ -123,7 +138,10 @@ static enum lp_code next_desired(struct walks *w, struct plan_object *ret, bool 
 	LP_TRY(lp_config_state(w->db, w->source, w->config_digest, &w->desired.at, &state, NULL,
 			       err));
 	lp_config_effective(w->desired.at.digest, &state, ret->digest);
-	code = lp_inventory_get(w->db, w->source, &w->desired.at.key, &row, err);
+	key = w->desired.at.key;
+	LP_TRY(lp_settle_key(w->db, w->ns, w->desired.at.scope, &key, err));
+	lp_key_from_store(&key, &ret->key);
+	code = lp_inventory_get(w->db, w->source, &key, &row, err);
 	if (code != LP_OK)
 		return code == LP_NOT_FOUND ? LP_OK : code;
 	memcpy(&ret->known, row.live, sizeof(ret->known));

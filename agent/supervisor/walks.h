@@ -9,8 +9,8 @@
 #include "store/object.h"
 
 struct walks {
-	struct db *db; /* borrowed, as is source */
-	const char *source;
+	struct db *db;           /* borrowed, as are source and ns */
+	const char *source, *ns; /* ns: of objects that name none */
 	int64_t revision;
 	bool config_digest;        /* of the source's configuration */
 	const struct drift *drift; /* borrowed; what of it is clean or differs; NULL: nothing */
@@ -29,4 +29,9 @@ void lp_walks_free(struct walks *walks); /* {0} is fine */
 /* The two keys are one type in two layers. */
 void lp_key_from_store(const struct stored_key *from, struct object_key *to);
 void lp_key_to_store(const struct object_key *from, struct stored_key *to);
+
+/* Where an object whose scope was not known at rendering really is, once its kind is known: in ns
+ * when its kind has namespaces and it names none. Errors are the store's. */
+LP_CHECKED enum lp_code lp_settle_key(struct db *db, const char *ns, int scope,
+				      struct stored_key *key, struct err *err);
 #endif

@@ -92,7 +92,8 @@ void lp_watching_tell(struct source_run *run, enum happening_kind kind,
 		return;
 	}
 	/* A storm must neither wear the flash nor push out what happened before it. */
-	w->untold++;
+	if (!w->untold++ || w->untold_kind != LP_HAPPENED_HEALED)
+		w->untold_kind = kind;
 	lp_log(LOG_LEVEL_INFO, lp_happening_name(kind), "source", run->config->name, "object",
 	       what.object, "by", by, "message", message, NULL);
 }
@@ -102,7 +103,7 @@ void lp_watching_tell_rest(struct source_run *run)
 {
 	struct watching *w = run->watching;
 	char text[80];
-	const struct happening what = {.kind = LP_HAPPENED_HEALED, .message = text};
+	const struct happening what = {.kind = w->untold_kind, .message = text};
 
 	if (!w->untold || w->drift.suspects || w->looking)
 		return;
@@ -164,7 +165,8 @@ static void note_watch(struct source_run *run, const struct sighting *sighting)
 		snprintf(w->lost, sizeof(w->lost), "%s: %s", sighting->key.kind, sighting->message);
 		note_lost(run, sighting);
 	} else if (sighting->kind == SIGHT_END) {
-		w->lost[0] = '\0';
+		if (lp_drift_sees_all(&w->drift))
+			w->lost[0] = '\0';
 		lp_cluster_reached(run->super, "");
 	}
 }
@@ -255,7 +257,9 @@ enum lp_code lp_watching_seed(struct source_run *run, struct err *err)
 	struct live live;
 	enum lp_code code = LP_NOT_FOUND;
 
-	while (w && (code = lp_inventory_next(run->super->db, &walk, err)) == LP_OK) {
+	if (!w || w->drift.count) /* it knows better than the store */
+		return LP_OK;
+	while ((code = lp_inventory_next(run->super->db, &walk, err)) == LP_OK) {
 		if (walk.at.state != LP_INVENTORY_APPLIED || !walk.at.uid[0])
 			continue;
 		lp_key_from_store(&walk.at.key, &key);

@@ -31,11 +31,12 @@ struct watching {
 	uint64_t heals;      /* since the start */
 	int64_t healed_s;    /* wall; of the last of them, 0 none */
 	struct object_key healed;
-	struct tx batch;     /* open while rows of looks wait for each other */
-	unsigned rows;       /* in it */
-	struct timer commit; /* of it */
-	unsigned told;       /* happenings since told_s */
-	unsigned untold;     /* those of a storm that only the log has */
+	struct tx batch;                 /* open while rows of looks wait for each other */
+	unsigned rows;                   /* in it */
+	struct timer commit;             /* of it */
+	unsigned told;                   /* happenings since told_s */
+	unsigned untold;                 /* those of a storm that only the log has */
+	enum happening_kind untold_kind; /* HEALED if one of them is, else of the last */
 	int64_t told_s,
 		rest_s; /* CLOCK_BOOTTIME, seconds; rest_s: when untold ones were summed up */
 	char lost[LP_ERR_MAX]; /* why changes may be missed; "" they are not */
@@ -54,8 +55,8 @@ void lp_watching_applied(struct source_run *run, const struct plan_object *objec
 void lp_watching_left(struct source_run *run, const struct object_key *key);
 void lp_watching_pruned(struct source_run *run, const struct object_key *key);
 
-/* What the store says was applied is what is expected, until more is known. Errors are the store's,
- * or lp_drift_applied's. */
+/* What the store says was applied is what is expected, unless something is known already. Errors
+ * are the store's, or lp_drift_applied's. */
 LP_CHECKED enum lp_code lp_watching_seed(struct source_run *run, struct err *err);
 
 /* A plan has ended: from now on its kinds are watched. */

@@ -150,8 +150,8 @@ enum lp_code lp_wish_resume(struct source_run *run, struct err *err)
 
 void lp_wish_go_on(struct source_run *run)
 {
-	lp_watching_reconsider(run);
 	set_going(run, true);
+	lp_watching_reconsider(run);
 }
 
 static enum lp_code store_suspension(struct source_run *run, int64_t for_ms, struct err *err)
@@ -182,9 +182,7 @@ enum lp_code lp_wish_suspend(struct source_run *run, int64_t for_ms, struct err 
 	       lp_suspension_text(for_ms, text), NULL);
 	lp_suspending_changed(run);
 	run->poll_late = run->apply_late = false;
-	lp_loop_timer_cancel(run->super->loop, &run->poll);
-	lp_loop_timer_cancel(run->super->loop, &run->apply);
-	run->poll_at_ms = 0;
+	lp_set_timers(run);
 	if (run->state == CYCLE_FETCHING)
 		stop_fetching(run);
 	return LP_OK;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`limpet suspend`: nothing is polled or applied until `limpet resume`."""
 
+import time
+
 from support.sitefiles import small_site
 from support.told import is_applied, source, wait_applied, wait_idle
 from support.waiting import always, wait_until
@@ -157,3 +159,31 @@ def test_no_time_is_taken_for_what_is_none(site):
     site.repo.publish(small_site(site.prefix))
     site.limpet.ok("sync")
     assert not source(site.limpet.status())["suspended"]
+
+
+def test_a_suspended_device_that_starts_before_its_api_server_watches_once_that_is_there(
+        site_on_own_cluster):
+    site = site_on_own_cluster
+    edge = site.cluster.make_user("edge", ["system:masters"], path=site.folder / "edge.kubeconfig")
+    site.limpet.config["cluster"]["kubeconfig"] = str(edge)
+    site.limpet.write_config()
+    commit = site.repo.publish(small_site(site.prefix))
+    site.limpet.start()
+    wait_applied(site, commit)
+    site.limpet.ok("suspend")
+    site.limpet.stop()
+    site.cluster.stop_apiserver()
+
+    site.limpet.start()
+    site.limpet.wait_status(lambda status: source(status)["doing"] == "idle" and
+                            not status["cluster"]["reached"], "the API server to be given up", 60)
+    site.cluster.start_apiserver()
+    site.cluster.kubectl("patch", "configmap", "till-1", "-n", site.namespace, "--type=merge", "-p",
+                         '{"data":{"version":"666"}}')
+
+    site.limpet.wait_status(lambda status: source(status)["drift"]["watching"] and
+                            source(status)["drift"]["differs"] == 1, "the report", 60)
+    assert site.get("ConfigMap", "till-1")["data"] == {"version": "666"}
+    asked = len(site.cluster.requests("edge"))
+    time.sleep(8)
+    assert len(site.cluster.requests("edge")) == asked, "what is watched is not tried again"

@@ -4,7 +4,7 @@
 import json
 
 from support.sitefiles import small_site
-from support.told import source, wait_applied
+from support.told import events, source, wait_applied, wait_idle
 from support.waiting import wait_until
 
 
@@ -85,3 +85,39 @@ def test_a_foreign_crd_that_goes_and_comes_back_is_watched_again(site):
 
     wait_until(lambda: live_drawer(site)["spec"] == {"coins": 3}, "the drawer", 60)
     watching(site, timeout=30)
+
+
+def test_an_object_that_was_rendered_before_its_kind_was_there_is_watched_and_healed(site):
+    """Its manifest names no namespace: what that is can be said only once the kind is known."""
+    site.limpet.start()
+    manifest = drawer(site)
+    del manifest["metadata"]["namespace"]
+    commit = site.repo.publish({**small_site(site.prefix), "drawer.json": json.dumps(manifest)})
+    site.limpet.wait_log("event=incomplete", 30)
+    site.cluster.api.apply(crd(site))
+    wait_applied(site, commit, 60)
+    watching(site)
+
+    edit_is_healed(site)
+    wait_idle(site)
+    assert [event["object"] for event in events(site, "healed")] == [
+        f"Drawer.{site.prefix}.example {site.namespace}/left"]
+    site.repo.edit("till-1.yaml", 'version: "1"', 'version: "2"')
+    wait_applied(site, site.repo.publish(message="Another till"))
+    assert not events(site, "adopted")
+
+
+def test_what_differs_while_suspended_is_known_though_a_watched_kind_goes(site):
+    converged(site, crd(site), drawer(site))
+    site.limpet.ok("suspend")
+    site.cluster.kubectl("patch", "configmap", "till-1", "-n", site.namespace, "--type=merge", "-p",
+                         '{"data":{"version":"666"}}')
+    site.limpet.wait_status(lambda s: source(s)["drift"]["differs"] == 1, "the report", 10)
+
+    site.cluster.api.delete("CustomResourceDefinition", crd(site)["metadata"]["name"])
+    site.limpet.wait_status(lambda s: "lost" in source(s)["drift"], "the watch to be lost", 20)
+    wait_idle(site)
+    assert source(site.limpet.status())["drift"]["differs"] >= 2
+    site.limpet.ok("resume")
+
+    wait_until(lambda: site.get("ConfigMap", "till-1")["data"] == {"version": "1"}, "the heal", 20)
