@@ -725,7 +725,9 @@ def test_nothing_is_written_a_second_time(ground, name, phase):
         assert [e["manager"] for e in now["ours"]] == ["limpet"]
         assert all(e["verb"] == "patch" and "fieldValidation=" in e["requestURI"] for e in looks), \
             f"managedFields are rewritten: {looks}"
-        assert len(looks) <= most, f"{key} was applied {len(looks)} times"
+        # a quota has no generation: its controller's writes of status cannot be told from edits
+        told = len(asked(ground, phase, key, ours=False)) if key[0] == "ResourceQuota" else 0
+        assert len(looks) <= most + told, f"{key} was applied {len(looks)} times"
         assert now["version"] == then["version"] or asked(ground, phase, key, ours=False), \
             f"{key} was written, and by nobody else"
 

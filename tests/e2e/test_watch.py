@@ -169,7 +169,7 @@ def test_the_end_of_a_watch_is_one_request_and_no_list(ground):
     mark, sightings, began = ground.mark(), len(role.sightings), time.monotonic()
     time.sleep(6.5)
     asked = ground.asked(mark)
-    most = 3 * ((time.monotonic() - began) / 3 + 1.5)
+    most = 3 * ((time.monotonic() - began) / 2 + 1.5)  # a watch of 3 s may be one of 2
     assert {verb for verb, _ in asked} == {"watch"} and 6 <= len(asked) <= most, asked
     events = ground.plane.requests(ground.user)[mark:]
     assert not any("sendInitialEvents" in e["requestURI"] for e in events)
