@@ -31,6 +31,11 @@ int64_t lp_boot_ms(void)
 	return now(CLOCK_BOOTTIME, 1000);
 }
 
+int64_t lp_boot_s(void)
+{
+	return lp_boot_ms() / 1000;
+}
+
 int64_t lp_wall_s(void)
 {
 	int64_t system_s = now(CLOCK_REALTIME, 1);

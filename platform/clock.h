@@ -11,8 +11,9 @@
 
 #define LP_TIME_TEXT 21 /* bytes of "2026-11-21T07:40:00Z" with its NUL */
 
-/* Milliseconds since boot, sleep included (CLOCK_BOOTTIME). */
+/* Milliseconds, and seconds, since boot, sleep included (CLOCK_BOOTTIME). */
 int64_t lp_boot_ms(void);
+int64_t lp_boot_s(void);
 
 /* Unix seconds: the system's clock, or the floor when that is later. */
 int64_t lp_wall_s(void);

@@ -12,11 +12,6 @@
 
 #define HOUR_MS 3600000
 
-static int64_t uptime_s(void)
-{
-	return lp_boot_ms() / 1000;
-}
-
 /* --- what time says --- */
 
 /* Only a clock that somebody keeps right, or the floor, can say that something is over. */
@@ -53,7 +48,7 @@ enum lp_code lp_freshness_get(struct db *db, const struct source_config *config,
 		clock = &stored;
 	}
 	LP_TRY(lp_state_get(db, config->name, &state, err));
-	ret->quiet_s = lp_clock_quiet_s(clock, uptime_s());
+	ret->quiet_s = lp_clock_quiet_s(clock, lp_boot_s());
 	ret->quiet = state.desired && config->trust.news_ms &&
 		     ret->quiet_s >= config->trust.news_ms / 1000;
 	return look_at_applied(db, config->name, state.applied, ret, err);
@@ -64,7 +59,7 @@ enum lp_code lp_freshness_get(struct db *db, const struct source_config *config,
 /* run->clock as it is now. */
 static void bring_up(struct source_run *run)
 {
-	int64_t now_s = uptime_s();
+	int64_t now_s = lp_boot_s();
 
 	lp_wall_learn(0);
 	run->clock = (struct stored_clock){.present = true,
@@ -105,7 +100,7 @@ void lp_freshness_open(struct source_run *run)
 	}
 	lp_wall_floor(floor_s);
 	/* What was written by this boot less than an hour ago need not be written again. */
-	int64_t age_ms = (uptime_s() - run->clock.uptime_s) * 1000;
+	int64_t age_ms = (lp_boot_s() - run->clock.uptime_s) * 1000;
 	run->clock_at_ms = age_ms >= 0 ? lp_boot_ms() - age_ms : 0;
 	if (run->clock.present)
 		bring_up(run);

@@ -11,11 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int64_t now_s(void)
-{
-	return lp_boot_ms() / 1000;
-}
-
 /* --- how looks begin --- */
 
 bool lp_looking_is_dry(const struct source_run *run, bool suspended,
@@ -124,7 +119,7 @@ static void look_at(struct source_run *run, const struct object_key *key, bool s
 		lp_drift_forget(&w->drift, key);
 		return;
 	}
-	lp_drift_looked(&w->drift, key, DRIFT_FAILED, now_s(), 0, &budget);
+	lp_drift_looked(&w->drift, key, DRIFT_FAILED, lp_boot_s(), 0, &budget);
 	if (code != LP_CONFLICT)
 		lp_store_failed(run, "read what is desired", &err);
 }
@@ -149,7 +144,7 @@ static bool walk_on(struct source_run *run, struct object_key *ret)
 			return false;
 		}
 		lp_key_from_store(&w->walk.at.key, ret);
-		if (lp_drift_take_this(&w->drift, ret, now_s()))
+		if (lp_drift_take_this(&w->drift, ret, lp_boot_s()))
 			return true;
 	}
 }
@@ -158,7 +153,7 @@ static bool next_suspect(struct source_run *run, struct object_key *ret)
 {
 	struct watching *w = run->watching;
 
-	if (lp_drift_take(&w->drift, now_s(), ret))
+	if (lp_drift_take(&w->drift, lp_boot_s(), ret))
 		return true;
 	return (w->walking || w->drift.more) && walk_on(run, ret);
 }
@@ -179,7 +174,7 @@ void lp_watching_go_on(struct source_run *run)
 	if (w->looking >= most)
 		return; /* the end of a look calls this again */
 	bool suspended = lp_stored_state(run).suspended;
-	int64_t due_s = lp_drift_due_s(&w->drift, now_s());
+	int64_t due_s = lp_drift_due_s(&w->drift, lp_boot_s());
 	while (w->looking < most && next_suspect(run, &key))
 		look_at(run, &key, suspended);
 	if (due_s != INT64_MAX)
@@ -282,7 +277,7 @@ static void end_look(struct source_run *run, const struct look *look, const stru
 		       lp_object_key_text(&look->key, (char[LP_KEY_TEXT]){0}), "error",
 		       event->message, NULL);
 	}
-	lp_drift_looked(&w->drift, &look->key, ended, now_s(), retry_s(event), &budget);
+	lp_drift_looked(&w->drift, &look->key, ended, lp_boot_s(), retry_s(event), &budget);
 	if (!budget.fight)
 		return;
 	snprintf(text, sizeof(text), "put right %u times; now after %d s and ever longer: %s",
@@ -326,7 +321,7 @@ void lp_looking_end(struct source_run *run)
 
 	for (unsigned i = 0; i < LP_CONCURRENCY_MAX; i++)
 		if (w->looks[i].id)
-			lp_drift_looked(&w->drift, &w->looks[i].key, DRIFT_FAILED, now_s(), 0,
+			lp_drift_looked(&w->drift, &w->looks[i].key, DRIFT_FAILED, lp_boot_s(), 0,
 					&budget);
 	memset(w->looks, 0, sizeof(w->looks));
 	w->looking = 0;

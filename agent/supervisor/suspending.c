@@ -52,14 +52,13 @@ struct suspension lp_suspension_of(int64_t for_ms)
 
 	if (!for_ms)
 		return (struct suspension){0};
-	return (struct suspension){.left_s = left_s,
-				   .uptime_s = lp_boot_ms() / 1000,
-				   .until_s = wall_s ? wall_s + left_s : 0};
+	return (struct suspension){
+		.left_s = left_s, .uptime_s = lp_boot_s(), .until_s = wall_s ? wall_s + left_s : 0};
 }
 
 int64_t lp_suspension_left_now_s(const struct suspension *suspension)
 {
-	return lp_suspension_left_s(suspension, lp_boot_ms() / 1000, believed_wall_s());
+	return lp_suspension_left_s(suspension, lp_boot_s(), believed_wall_s());
 }
 
 /* The end and what is told of it are one transaction. */
@@ -79,7 +78,7 @@ static enum lp_code store_left(struct source_run *run, struct suspension ends, i
 			       struct err *err)
 {
 	ends.left_s = left_s;
-	ends.uptime_s = lp_boot_ms() / 1000;
+	ends.uptime_s = lp_boot_s();
 	return lp_state_suspend_for(run->super->db, run->config->name, &ends, err);
 }
 
@@ -125,7 +124,7 @@ void lp_suspending_open(struct source_run *run)
 
 	run->suspension = (struct timer){.fire = fire, .ctx = run};
 	/* of another boot: what is left is counted from here */
-	look(run, ends.uptime_s > lp_boot_ms() / 1000);
+	look(run, ends.uptime_s > lp_boot_s());
 }
 
 void lp_suspending_changed(struct source_run *run)

@@ -13,11 +13,6 @@
 #define BATCH_MS      200    /* so long a row waits for others */
 #define BATCH_ROWS    64     /* that one commit (one fsync) takes */
 
-static int64_t now_s(void)
-{
-	return lp_boot_ms() / 1000;
-}
-
 /* --- rows that wait for each other --- */
 
 void lp_watching_flush(struct source_run *run)
@@ -82,8 +77,8 @@ void lp_watching_tell(struct source_run *run, enum happening_kind kind,
 		w->healed_s = lp_wall_s();
 		w->healed = *key;
 	}
-	if (now_s() - w->told_s >= LP_DRIFT_WINDOW_S) {
-		w->told_s = now_s();
+	if (lp_boot_s() - w->told_s >= LP_DRIFT_WINDOW_S) {
+		w->told_s = lp_boot_s();
 		w->told = 0;
 	}
 	if (w->told++ < LP_DRIFT_TOLD) {
@@ -107,11 +102,11 @@ void lp_watching_tell_rest(struct source_run *run)
 
 	if (!w->untold || w->drift.suspects || w->looking)
 		return;
-	if (now_s() - w->rest_s < REST_APART_S) {
+	if (lp_boot_s() - w->rest_s < REST_APART_S) {
 		lp_loop_timer_set(run->super->loop, &w->wake, (w->rest_s + REST_APART_S) * 1000);
 		return;
 	}
-	w->rest_s = now_s();
+	w->rest_s = lp_boot_s();
 	snprintf(text, sizeof(text), "of many objects at once: %u more lines are in the log",
 		 w->untold);
 	w->untold = 0;
@@ -232,7 +227,7 @@ void lp_watching_applied(struct source_run *run, const struct plan_object *objec
 	if (!object->once)
 		lp_drift_renewed(&w->drift, &object->key);
 	if (event->outcome == OUTCOME_KEPT)
-		lp_drift_looked(&w->drift, &event->key, DRIFT_LEFT, now_s(), 0, &budget);
+		lp_drift_looked(&w->drift, &event->key, DRIFT_LEFT, lp_boot_s(), 0, &budget);
 	else if (object->once && object->look && event->outcome != OUTCOME_UNCHANGED)
 		w->heals++;
 }
