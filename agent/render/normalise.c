@@ -120,14 +120,35 @@ static enum lp_code refuse(const struct manifest *m, const struct jval *at, cons
 	return lp_err_set(err, LP_REJECTED, "%s: %s", m->file, field);
 }
 
+/* One that is no text would be refused by the API server, in words that tell the value. */
+static enum lp_code check_data(const struct manifest *m, struct problems *problems, struct err *err)
+{
+	const struct jval *data = lp_json_get(m->root, "data");
+	struct json_iter it = lp_json_iter(data);
+	enum lp_code code = LP_OK;
+
+	if (data && !lp_json_is(data, JSON_OBJ))
+		return refuse(m, data, "data", "an object of base64 texts", problems, err);
+	while (lp_json_next(&it)) {
+		char field[LP_NAME_MAX + 16];
+		snprintf(field, sizeof(field), "data.%s", it.key);
+		if (!lp_json_is(it.value, JSON_STR))
+			code = refuse(m, it.value, field,
+				      "a string: quote base64, or write the plain text, quoted, "
+				      "under stringData",
+				      problems, err);
+	}
+	return code;
+}
+
 static enum lp_code encode_secret(struct manifest *m, struct problems *problems, struct err *err)
 {
 	const struct jval *texts = lp_json_get(m->root, "stringData");
 	struct json_iter it = lp_json_iter(texts);
-	enum lp_code code = LP_OK;
+	enum lp_code code = check_data(m, problems, err);
 
-	if (!texts)
-		return LP_OK;
+	if (!texts || code != LP_OK)
+		return code;
 	if (!lp_json_is(texts, JSON_OBJ))
 		return refuse(m, texts, "stringData", "an object of texts", problems, err);
 	if (lp_json_len(texts) > LP_SECRET_KEYS) {
@@ -138,8 +159,7 @@ static enum lp_code encode_secret(struct manifest *m, struct problems *problems,
 	}
 	struct jval *data = lp_json_put_obj(m->json, m->root, "data");
 	if (!data)
-		return refuse(m, lp_json_get(m->root, "data"), "data", "an object of base64 texts",
-			      problems, err);
+		return lp_json_full(m->json, "data", err);
 	while (lp_json_next(&it)) {
 		char field[LP_NAME_MAX + 16];
 		snprintf(field, sizeof(field), "stringData.%s", it.key);

@@ -2,6 +2,7 @@
 """`limpet build`: what a person sees, and whether the kinds and the objects are those of a
 real API server."""
 
+import re
 import subprocess
 
 import pytest
@@ -68,6 +69,14 @@ def test_everything_wrong_is_told_at_once_and_nothing_is_printed(folder):
         "b.yaml:2:1: a tab where YAML expects indentation; use spaces",
         "limpet: 2 problems; nothing was rendered",
     ]
+
+
+def test_a_number_in_a_secret_is_told_by_its_place_and_not_by_its_value(folder):
+    folder.write("a.yaml", manifest("Secret") + "data:\n  pin: 12345678\n")
+    done = folder.run()
+    assert done.returncode == 1 and "12345678" not in done.stdout + done.stderr
+    assert re.search(r"^a\.yaml:\d+: data\.pin: an integer; expected a string", done.stderr), \
+        done.stderr
 
 
 def test_a_folder_without_manifests_or_none_at_all_is_told(folder):

@@ -619,6 +619,23 @@ static void a_secret_is_encoded(void)
 		"a.yaml:4: data: a string; expected an object of base64 texts");
 }
 
+/* The API server would refuse it too, and tell the value. */
+static void what_is_no_text_in_the_data_of_a_secret_is_refused_without_its_value(void)
+{
+	const char *told = problems_of(
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  a: ~\n"
+		"  pin: 12345678\n  open: yes\n  b: eA==\n  map: {hidden: 1}\n  c: [2]\n");
+
+	CHECK_HAS(told, "a.yaml:6: data.pin: an integer; expected a string: quote base64, or write "
+			"the plain text, quoted, under stringData\n");
+	CHECK_HAS(told, "a.yaml:7: data.open: a boolean; expected a string: quote");
+	CHECK_HAS(told, "a.yaml:9: data.map: an object; expected a string: quote");
+	CHECK_HAS(told, "a.yaml:10: data.c: a list; expected a string: quote");
+	CHECK(!strstr(told, "12345678") && !strstr(told, "hidden") && !strstr(told, "data.a"));
+	CHECK_HAS(problems_of("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: [x]\n"),
+		  "a.yaml:4: data: a list; expected an object of base64 texts");
+}
+
 static void keys_of_a_secret_are_limited(void)
 {
 	LP_AUTO(lp_buf_free) struct buf text = LP_BUF(LP_MIB);
@@ -833,6 +850,7 @@ int main(void)
 	TEST(nulls_are_taken_away_and_empty_lists_of_built_in_kinds);
 	TEST(the_schema_of_a_crd_keeps_its_defaults);
 	TEST(a_secret_is_encoded);
+	TEST(what_is_no_text_in_the_data_of_a_secret_is_refused_without_its_value);
 	TEST(keys_of_a_secret_are_limited);
 	TEST(the_rules_of_an_aggregated_role_are_left_to_its_controller);
 	TEST(a_bundle_that_says_nothing_is_left_to_its_injector);
