@@ -201,7 +201,7 @@ static void undone(struct job *job)
 		refused_after_all(job);
 		return;
 	}
-	lp_status_read(l->refusal_status, LP_SLICE_OF(&l->refusal), &status);
+	lp_status_read(l->refusal_status, LP_SLICE_OF(&l->refusal), &job->step.key, &status);
 	snprintf(l->refused, sizeof(l->refused), "%s", status.message);
 	l->wrote = false;
 	apply(job);
@@ -298,7 +298,7 @@ static void looked(struct job *job)
 		seen(job);
 		return;
 	}
-	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &status);
+	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &job->step.key, &status);
 	if (job->status != 404 && job->look.refusal.len) {
 		refused_after_all(job);
 	} else if (job->status != 404) {

@@ -121,7 +121,7 @@ void lp_job_refused(struct job *job)
 {
 	struct status status;
 
-	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &status);
+	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &job->step.key, &status);
 	lp_status_judge(&status, &job->step, job->retry_after_ms, &job->event);
 	if (job->event.kind == EVENT_RETRY && job->event.retry_after_ms < 0)
 		job->event.retry_after_ms = backoff_ms(job->cluster);

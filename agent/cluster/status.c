@@ -94,14 +94,33 @@ static void read_plain(struct slice body, struct status *ret)
 		snprintf(ret->message, sizeof(ret->message), "HTTP status %d", ret->code);
 }
 
+static bool is_secret(const struct object_key *key)
+{
+	return key && strcmp(key->kind, "Secret") == 0 && !key->group[0];
+}
+
+/* "expected string, got VALUE" without the value. */
+static void hide_value(char *message)
+{
+	char *got = strstr(message, " got ");
+
+	if (!got)
+		return;
+	while (got > message && got[-1] == ',')
+		got--;
+	*got = '\0';
+}
+
 /* The message; of one that is too long and comes with causes only what it is about. */
-static void read_message(struct slice body, struct status *ret)
+static void read_message(struct slice body, bool secret, struct status *ret)
 {
 	struct slice message = lp_skim_get(body, "message");
 	struct slice causes = lp_skim_at(body, "details", "causes", NULL);
 
 	if (message.len <= sizeof(ret->message) / 2 || !causes.len) {
-		lp_skim_cut_middle(message, ret->message, sizeof(ret->message));
+		/* from its middle on it may be all value */
+		(secret ? lp_skim_cut : lp_skim_cut_middle)(message, ret->message,
+							    sizeof(ret->message));
 		return;
 	}
 	char *colon;
@@ -111,22 +130,29 @@ static void read_message(struct slice body, struct status *ret)
 		*colon = '\0';
 }
 
-void lp_status_read(int code, struct slice body, struct status *ret)
+static void read_status(struct slice body, bool secret, struct status *ret)
 {
-	*ret = (struct status){.code = code};
-	if (!lp_skim_whole(body) || !lp_skim_is(lp_skim_get(body, "kind"), "Status")) {
-		read_plain(body, ret);
-		return;
-	}
 	struct slice details = lp_skim_get(body, "details");
+
 	lp_skim_str(lp_skim_get(body, "reason"), ret->reason, sizeof(ret->reason));
-	read_message(body, ret);
+	read_message(body, secret, ret);
 	lp_skim_str(lp_skim_get(details, "kind"), ret->kind, sizeof(ret->kind));
 	lp_skim_str(lp_skim_get(details, "name"), ret->name, sizeof(ret->name));
 	read_causes(lp_skim_get(details, "causes"), ret);
 	if (!ret->message[0])
-		snprintf(ret->message, sizeof(ret->message), "HTTP status %d %s", code,
+		snprintf(ret->message, sizeof(ret->message), "HTTP status %d %s", ret->code,
 			 ret->reason);
+}
+
+void lp_status_read(int code, struct slice body, const struct object_key *of, struct status *ret)
+{
+	*ret = (struct status){.code = code};
+	if (lp_skim_whole(body) && lp_skim_is(lp_skim_get(body, "kind"), "Status"))
+		read_status(body, is_secret(of), ret);
+	else
+		read_plain(body, ret);
+	if (is_secret(of))
+		hide_value(ret->message);
 }
 
 bool lp_status_no_kind(const struct status *status)

@@ -16,8 +16,11 @@ struct status {
 					 */
 };
 
-/* Reads the body of an answer with the HTTP status code; one that is no Status gives its text. */
-void lp_status_read(int code, struct slice body, struct status *ret);
+/*
+ * Reads the body of an answer with the HTTP status code; one that is no Status gives its text. of
+ * is the object that was asked for (NULL: none): of a Secret the message tells no value.
+ */
+void lp_status_read(int code, struct slice body, const struct object_key *of, struct status *ret);
 
 /*
  * Sets kind, code, status and message of *event from status: FAILED when sending the same again

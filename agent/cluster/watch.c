@@ -247,7 +247,7 @@ static void read_refusal(struct watch *watch)
 	struct status status;
 
 	if (watch->refusal.len) {
-		lp_status_read(watch->status, LP_SLICE_OF(&watch->refusal), &status);
+		lp_status_read(watch->status, LP_SLICE_OF(&watch->refusal), NULL, &status);
 		snprintf(watch->why, sizeof(watch->why), "%.200s (%d)", status.message,
 			 watch->status);
 	} else if (!watch->why[0]) {

@@ -18,7 +18,7 @@ static void read_as_status(struct slice answer)
 	struct status status;
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		lp_status_read(codes[i], answer, &status);
+		lp_status_read(codes[i], answer, &step.key, &status);
 		lp_status_judge(&status, &step, -1, &event);
 		if (event.kind != EVENT_FAILED && event.kind != EVENT_RETRY)
 			__builtin_trap();

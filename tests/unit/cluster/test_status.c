@@ -8,7 +8,7 @@ static struct event judge(int code, const char *body, enum step_kind step_kind)
 	struct event event = {0};
 	struct status status;
 
-	lp_status_read(code, (struct slice){(const uint8_t *)body, strlen(body)}, &status);
+	lp_status_read(code, (struct slice){(const uint8_t *)body, strlen(body)}, NULL, &status);
 	lp_status_judge(&status, &step, -1, &event);
 	return event;
 }
@@ -122,7 +122,7 @@ static bool is_immutable(int code, const char *causes)
 	struct status status;
 
 	snprintf(body, sizeof(body), STATUS("Invalid", "it is invalid", "\"causes\":[%s]"), causes);
-	lp_status_read(code, (struct slice){(const uint8_t *)body, strlen(body)}, &status);
+	lp_status_read(code, (struct slice){(const uint8_t *)body, strlen(body)}, NULL, &status);
 	return status.immutable;
 }
 
@@ -171,7 +171,7 @@ static void the_way_out_is_told_but_not_of_what_is_never_deleted(void)
 	struct event event = {0};
 	struct status status;
 
-	lp_status_read(422, (struct slice){(const uint8_t *)body, sizeof(body) - 1}, &status);
+	lp_status_read(422, (struct slice){(const uint8_t *)body, sizeof(body) - 1}, NULL, &status);
 	lp_status_judge(&status, &step, -1, &event);
 	CHECK_HAS(event.message, "limpet.dev/recreate: enabled");
 	step.key = (struct object_key){"", "v1", "PersistentVolumeClaim", "shop", "a"};
@@ -230,6 +230,45 @@ static void what_a_job_says_of_its_template_is_still_known_to_be_immutable(void)
 	CHECK_HAS(e.message, "field is immutable; this field cannot be changed in place");
 }
 
+/* The words of 1.36 for "pin: 12345678" in data. */
+static void no_value_of_a_secret_is_told(void)
+{
+	static const char typed[] =
+		STATUS("InternalError",
+		       "failed to create typed patch object (shop/s; /v1, Kind=Secret): .data.pin: "
+		       "expected string, got &value.valueUnstructured{Value:12345678}",
+		       "");
+	const struct object_key secret = {"", "v1", "Secret", "shop", "s"};
+	const struct object_key other = {"x.example", "v1", "Secret", "shop", "s"};
+	const struct slice body = {(const uint8_t *)typed, sizeof(typed) - 1};
+	struct status status;
+
+	lp_status_read(500, body, &secret, &status);
+	CHECK_STR(status.message, "failed to create typed patch object (shop/s; /v1, Kind=Secret): "
+				  ".data.pin: expected string");
+	lp_status_read(500, body, &other, &status);
+	CHECK_HAS(status.message, "12345678");
+}
+
+static void no_end_of_a_long_value_of_a_secret_is_told(void)
+{
+	const struct object_key secret = {"", "v1", "Secret", "shop", "s"};
+	struct status status;
+	char body[20000];
+
+	int len = snprintf(
+		body, sizeof(body),
+		"{\"kind\":\"Status\",\"message\":\".data: expected map, got {%s the end}\"}",
+		filler());
+	lp_status_read(500, (struct slice){(const uint8_t *)body, (size_t)len}, &secret, &status);
+	CHECK_STR(status.message, ".data: expected map");
+	len = snprintf(body, sizeof(body),
+		       "{\"kind\":\"Status\",\"message\":\"%.600s, got %s 12345678\"}", filler(),
+		       filler());
+	lp_status_read(500, (struct slice){(const uint8_t *)body, (size_t)len}, &secret, &status);
+	CHECK(!strstr(status.message, "12345678"));
+}
+
 static void retry_after_of_the_server_wins_over_our_own(void)
 {
 	struct status status = {.code = 403, .message = "because it is being terminated"};
@@ -263,6 +302,8 @@ int main(void)
 	TEST(causes_that_the_message_leaves_out_are_told);
 	TEST(a_long_message_loses_its_middle);
 	TEST(what_a_job_says_of_its_template_is_still_known_to_be_immutable);
+	TEST(no_value_of_a_secret_is_told);
+	TEST(no_end_of_a_long_value_of_a_secret_is_told);
 	TEST(retry_after_of_the_server_wins_over_our_own);
 	TEST(only_a_404_about_no_object_means_an_unknown_kind);
 	return check_report();
