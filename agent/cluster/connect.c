@@ -51,12 +51,20 @@ static void fail(struct job *job, struct err *err)
 }
 
 /* An old server's group that cannot be told (a dead APIService) is left out, as kubectl does. */
+static enum lp_code take_group(struct job *job, struct err *err)
+{
+	struct api_table *fresh = &job->cluster->fresh;
+
+	if (!lp_job_ok(job))
+		return lp_api_add_stale(fresh, job->group->group, err);
+	return lp_api_add_resources(fresh, job->group, LP_SLICE_OF(&job->answer), err);
+}
+
 static void group_answer(struct job *job)
 {
 	struct err err;
 
-	if (lp_job_ok(job) && lp_api_add_resources(&job->cluster->fresh, job->group,
-						   LP_SLICE_OF(&job->answer), &err) != LP_OK) {
+	if (take_group(job, &err) != LP_OK) {
 		fail(job, &err);
 		return;
 	}

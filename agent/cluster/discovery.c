@@ -104,6 +104,29 @@ static enum lp_code add_resource(const struct adding *a, struct slice kind_text,
 			err);
 }
 
+bool lp_api_is_stale(const struct api_table *table, const char *group)
+{
+	const struct api_stale *at = table->stale;
+
+	while (at && strcmp(at->group, group) != 0)
+		at = at->next;
+	return at != NULL;
+}
+
+enum lp_code lp_api_add_stale(struct api_table *table, const char *group, struct err *err)
+{
+	if (lp_api_is_stale(table, group))
+		return LP_OK;
+	struct api_stale *added = lp_arena_alloc(&table->arena, sizeof(*added));
+	if (!added)
+		return lp_arena_full(&table->arena, "discovery", err);
+	*added = (struct api_stale){table->stale, lp_arena_str(&table->arena, group)};
+	if (!added->group)
+		return lp_arena_full(&table->arena, "discovery", err);
+	table->stale = added;
+	return LP_OK;
+}
+
 /* One entry of APIGroupDiscoveryList.items[].versions[]. */
 static enum lp_code add_version(struct api_table *table, const char *group, bool preferred,
 				struct slice entry, struct err *err)
@@ -114,6 +137,8 @@ static enum lp_code add_version(struct api_table *table, const char *group, bool
 
 	if (!lp_skim_name(lp_skim_get(entry, "version"), version, sizeof(version)))
 		return LP_OK;
+	if (lp_skim_is(lp_skim_get(entry, "freshness"), "Stale"))
+		LP_TRY(lp_api_add_stale(table, group, err));
 	while (lp_skim_next(&it))
 		LP_TRY(add_resource(&a, lp_skim_at(it.value, "responseKind", "kind", NULL),
 				    lp_skim_get(it.value, "resource"),
@@ -239,6 +264,9 @@ enum lp_code lp_api_add_part(struct api_table *table, const struct api_table *fr
 	for (const struct api_kind *kind = from->first; kind; kind = kind->next)
 		if ((kind->group[0] == '\0') == core)
 			LP_TRY(add_kind(table, kind, err));
+	for (const struct api_stale *stale = from->stale; stale; stale = stale->next)
+		if ((stale->group[0] == '\0') == core)
+			LP_TRY(lp_api_add_stale(table, stale->group, err));
 	return LP_OK;
 }
 

@@ -30,12 +30,19 @@ struct api_group {
 	bool preferred;
 };
 
+/* A group of which the API server cannot tell at the moment what it serves. */
+struct api_stale {
+	struct api_stale *next;
+	const char *group;
+};
+
 struct api_table {
 	struct arena arena;
 	struct api_kind *first, *last; /* as served: a group's preferred version first */
 	size_t count;
-	struct api_group *groups, *last_group; /* of old servers: see lp_api_add_groups */
+	struct api_group *groups, *last_group; /* of old servers: see lp_api_add */
 	size_t group_count;
+	struct api_stale *stale;
 };
 
 #define LP_API_TABLE ((struct api_table){.arena = {.max_bytes = LP_DISCOVERY_MEMORY}})
@@ -54,7 +61,15 @@ LP_CHECKED enum lp_code lp_api_add(struct api_table *table, struct slice answer,
 LP_CHECKED enum lp_code lp_api_add_resources(struct api_table *table, const struct api_group *group,
 					     struct slice answer, struct err *err);
 
-/* Adds the kinds of another table that are of the core group, or those that are not. LP_LIMIT. */
+/* Notes that a group has kinds that the table may not know. LP_LIMIT. */
+LP_CHECKED enum lp_code lp_api_add_stale(struct api_table *table, const char *group,
+					 struct err *err);
+
+/* Whether a kind of the group that the table does not know may still be served. */
+bool lp_api_is_stale(const struct api_table *table, const char *group);
+
+/* Adds the kinds of another table that are of the core group, or those that are not, and what is
+ * stale of them. LP_LIMIT. */
 LP_CHECKED enum lp_code lp_api_add_part(struct api_table *table, const struct api_table *from,
 					bool core, struct err *err);
 

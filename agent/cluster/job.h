@@ -36,6 +36,7 @@ struct job {
 	bool polite;   /* apply: without force, until somebody else's fields are known */
 	bool once;     /* apply: look first whether it is there at all, see once.c */
 	bool looked;   /* wait: the CRD itself was looked at; or the namespace was made */
+	bool anew;     /* prune: what is served was asked once more */
 
 	/* the request on its way, or the last one */
 	bool answered;

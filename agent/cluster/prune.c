@@ -10,6 +10,7 @@
 #include <string.h>
 
 static void look(struct job *job);
+static void begin_anew(struct job *job);
 
 bool lp_prune_owns(const struct job *job, const struct metadata *m, char *ret_why, size_t size)
 {
@@ -60,12 +61,31 @@ static bool is_kept(struct job *job, const struct metadata *m)
 	return true;
 }
 
+/*
+ * 404. The object is gone, unless the path is not served: then what we know of the kind may be old,
+ * and to take its objects for gone would leave them in the cluster for good.
+ */
+static void not_found(struct job *job)
+{
+	struct status status;
+
+	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &job->step.key, &status);
+	if (!lp_status_no_kind(&status))
+		lp_job_done(job, OUTCOME_GONE);
+	else if (job->anew)
+		lp_job_retry(job, LP_TRANSIENT, -1,
+			     "the API server tells that it serves %s, and does not (%s)",
+			     job->event.resource, status.message);
+	else
+		lp_connect_discover(job, begin_anew);
+}
+
 static void deleted(struct job *job)
 {
 	if (lp_job_ok(job))
 		lp_job_done(job, OUTCOME_PRUNED);
 	else if (job->status == 404)
-		lp_job_done(job, OUTCOME_GONE);
+		not_found(job);
 	else if (job->status == 409 && job->conflicts++ == 0)
 		look(job); /* another object by now: judge that one */
 	else
@@ -97,7 +117,7 @@ static void judge(struct job *job)
 	struct err err;
 
 	if (job->status == 404) {
-		lp_job_done(job, OUTCOME_GONE);
+		not_found(job);
 		return;
 	}
 	if (!lp_job_ok(job)) {
@@ -122,6 +142,20 @@ static void look(struct job *job)
 	lp_job_get(job, LP_ACCEPT_METADATA, LP_ANSWER_BYTES, judge);
 }
 
+/* With a CRD went all its objects. */
+static void not_served(struct job *job)
+{
+	const char *group = job->step.key.group;
+
+	if (lp_api_is_stale(&job->cluster->table, group)) {
+		lp_job_retry(job, LP_TRANSIENT, -1,
+			     "the API server cannot tell at the moment which kinds %s has", group);
+		return;
+	}
+	snprintf(job->event.message, sizeof(job->event.message), "its kind is not served any more");
+	lp_job_done(job, OUTCOME_GONE);
+}
+
 void lp_prune_begin(struct job *job)
 {
 	const struct object_key *key = &job->step.key;
@@ -137,9 +171,7 @@ void lp_prune_begin(struct job *job)
 		return;
 	}
 	if (!kind) {
-		snprintf(job->event.message, sizeof(job->event.message),
-			 "its kind is not served any more");
-		lp_job_done(job, OUTCOME_GONE);
+		not_served(job);
 		return;
 	}
 	snprintf(job->event.resource, sizeof(job->event.resource), "%s", kind->plural);
@@ -147,4 +179,10 @@ void lp_prune_begin(struct job *job)
 		lp_job_error(job, &err);
 	else
 		look(job);
+}
+
+static void begin_anew(struct job *job)
+{
+	job->anew = true;
+	lp_prune_begin(job);
 }

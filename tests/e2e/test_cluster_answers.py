@@ -326,6 +326,34 @@ def test_a_delete_names_the_uid_that_was_judged(fake, role):
                                 "preconditions": {"uid": "u-1"}, "propagationPolicy": "Background"}
 
 
+NOT_SERVED = (404, "404 page not found\n", {})
+
+
+def test_an_object_whose_path_is_not_served_is_not_taken_for_gone(fake, role):
+    role.connect()
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "m", "namespace": "shop"}}
+    moved = json.loads(json.dumps(NEW["/apis"]))
+    moved["items"][0]["versions"][0]["version"] = "v2"
+    fake.answers["/apis"] = moved
+    fake.answers["/apis/batch/v2/namespaces/shop/jobs/m"] = status(404, "no", "NotFound", name="m")
+    assert role.prune(job)["outcome"] == "gone"
+    assert fake.count("/apis/batch/v1/namespaces/shop/jobs/m") == 1
+    fake.answers["/apis/batch/v2/namespaces/shop/jobs/m"] = NOT_SERVED
+    event = role.prune(job)
+    assert (event["event"], event["code"]) == ("retry", "transient"), event
+
+
+@pytest.mark.parametrize("freshness, ends", [("Stale", "retry"), ("Current", "done")])
+def test_a_kind_that_is_not_told_is_gone_unless_its_group_is_stale(fake, role, freshness, ends):
+    role.connect()
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "m", "namespace": "shop"}}
+    without = aggregated("v2", "batch")
+    without["items"][0]["versions"][0]["freshness"] = freshness
+    fake.answers["/apis"] = without
+    event = role.prune(job)
+    assert event["event"] == ends and (ends == "retry" or event["outcome"] == "gone"), event
+
+
 def test_a_page_whose_token_is_too_old_begins_the_kind_again(fake, role):
     role.connect()
     name = "/api/v1/namespaces/limpet-system/configmaps/limpet-site"

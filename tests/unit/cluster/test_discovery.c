@@ -122,6 +122,24 @@ static void the_oldest_form_is_read_group_by_group(void)
 	CHECK(table.count == 5);
 }
 
+/* Nothing is told of the kinds of a dead APIService: that they are gone is not known. */
+static void a_group_that_cannot_be_told_is_stale(void)
+{
+	struct api_table fresh = LP_API_TABLE;
+
+	lp_api_free(&table);
+	add(CORE);
+	CHECK(!lp_api_is_stale(&table, ""));
+	add(GROUPS("v2"));
+	CHECK(lp_api_is_stale(&table, "autoscaling") && !lp_api_is_stale(&table, "shop.example"));
+	CHECK_OK(lp_api_add_part(&fresh, &table, true, &err));
+	CHECK(!lp_api_is_stale(&fresh, "autoscaling"));
+	CHECK_OK(lp_api_add_part(&fresh, &table, false, &err));
+	CHECK(lp_api_is_stale(&fresh, "autoscaling"));
+	lp_api_free(&fresh);
+	CHECK(!lp_api_is_stale(&fresh, "autoscaling"));
+}
+
 static void a_part_that_did_not_change_is_taken_over(void)
 {
 	struct api_table fresh = LP_API_TABLE;
@@ -243,6 +261,7 @@ int main(void)
 	TEST(the_aggregated_form_is_read);
 	TEST(so_is_the_beta_of_older_servers);
 	TEST(the_oldest_form_is_read_group_by_group);
+	TEST(a_group_that_cannot_be_told_is_stale);
 	TEST(a_part_that_did_not_change_is_taken_over);
 	TEST(two_resources_of_one_kind_count_once);
 	TEST(other_answers_are_refused);
