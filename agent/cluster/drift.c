@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAITS 8 /* doublings of the wait that make a difference */
+#define WAITS 8 /* doublings at most */
 
 /* --- suspicion --- */
 
@@ -33,6 +33,14 @@ static bool suspect(struct drift *drift, struct drift_entry *entry, const struct
 	return true;
 }
 
+/* What made the last looks fail may be over: the next need not wait for it. */
+static void forget_fails(struct drift_entry *entry)
+{
+	if (entry->fails && entry->state != DRIFT_BUSY)
+		entry->at_once = true;
+	entry->fails = 0;
+}
+
 static uint64_t number(const char *version)
 {
 	char *behind;
@@ -57,6 +65,7 @@ enum lp_code lp_drift_applied(struct drift *drift, const struct object_key *key,
 
 	LP_TRY(lp_drift_kind(drift, key, &kind, err));
 	LP_TRY(lp_drift_find_or_add(drift, key, &entry, err));
+	forget_fails(entry);
 	hash_uid(uid, entry->uid);
 	memcpy(entry->entry, live->entry, LP_DRIFT_KEY);
 	entry->version = number(live->version);
@@ -142,6 +151,7 @@ static void seen_gone(struct drift *drift, const struct sighting *sighting,
 	entry->seen = version;
 	ret->reason = DRIFT_DELETED;
 	ret->news = suspect(drift, entry, &sighting->key, DRIFT_DELETED);
+	forget_fails(entry);
 }
 
 /* What a list that is as new as `version` says of an object of its kind. */
@@ -163,9 +173,10 @@ static void seen_all(struct drift *drift, struct drift_kind *kind, uint64_t vers
 	kind->in_sync = true;
 	for (size_t i = 0; i < drift->room; i++) {
 		struct drift_entry *entry = &drift->at[i];
-		enum drift_reason reason = DRIFT_NONE;
-		if (entry->used && entry->kind == index)
-			reason = listed(entry, kind, version);
+		if (!entry->used || entry->kind != index)
+			continue;
+		forget_fails(entry);
+		enum drift_reason reason = listed(entry, kind, version);
 		if (reason == DRIFT_NONE)
 			continue;
 		ret->reason = reason;
@@ -245,12 +256,18 @@ bool lp_drift_is_clean(const struct drift *drift, const struct object_key *key)
 
 /* --- looks --- */
 
+static bool is_due(const struct drift_entry *entry, int64_t now_s)
+{
+	return entry->at_once || entry->due_s <= now_s;
+}
+
 static bool take(struct drift *drift, struct drift_entry *entry, int64_t now_s)
 {
-	if (!entry || entry->state != DRIFT_SUSPECT || entry->due_s > now_s)
+	if (!entry || entry->state != DRIFT_SUSPECT || !is_due(entry, now_s))
 		return false;
 	lp_drift_set_state(drift, entry, DRIFT_BUSY);
 	entry->reason = DRIFT_NONE; /* what is seen from now on */
+	entry->at_once = false;
 	return true;
 }
 
@@ -272,11 +289,10 @@ bool lp_drift_take_this(struct drift *drift, const struct object_key *key, int64
 	return take(drift, lp_drift_find(drift, key), now_s);
 }
 
-/* Longer each time that it was put right once too often. */
-static int64_t wait_s(unsigned heals)
+/* Longer each time. */
+static int64_t wait_s(int64_t first_s, unsigned times)
 {
-	unsigned times = heals - LP_DRIFT_HEALS;
-	int64_t s = LP_DRIFT_WAIT_S << (times < WAITS ? times : WAITS);
+	int64_t s = first_s << (times < WAITS ? times : WAITS);
 
 	return s < LP_DRIFT_WAITS_S ? s : LP_DRIFT_WAITS_S;
 }
@@ -295,8 +311,21 @@ static void count_heal(struct drift_entry *entry, int64_t now_s, struct drift_bu
 	if (entry->heals < LP_DRIFT_HEALS)
 		return;
 	ret->fight = entry->heals == LP_DRIFT_HEALS;
-	ret->after_s = wait_s(entry->heals);
+	ret->after_s = wait_s(LP_DRIFT_WAIT_S, entry->heals - LP_DRIFT_HEALS);
 	entry->due_s = (uint32_t)(now_s + ret->after_s);
+}
+
+static void count_fail(struct drift_entry *entry, int64_t now_s, int64_t retry_s,
+		       struct drift_budget *ret)
+{
+	int64_t first_s = retry_s ? retry_s : LP_DRIFT_WAIT_S;
+
+	ret->after_s = first_s < LP_DRIFT_WAITS_S ? wait_s(first_s, entry->fails) : first_s;
+	entry->due_s = (uint32_t)(now_s + ret->after_s);
+	if (entry->fails < UINT8_MAX)
+		entry->fails++;
+	if (entry->reason == DRIFT_DELETED) /* during the look */
+		forget_fails(entry);
 }
 
 void lp_drift_looked(struct drift *drift, const struct object_key *key, enum drift_look look,
@@ -307,6 +336,8 @@ void lp_drift_looked(struct drift *drift, const struct object_key *key, enum dri
 	*ret = (struct drift_budget){0};
 	if (!entry)
 		return;
+	if (look != DRIFT_FAILED)
+		entry->fails = 0;
 	switch (look) {
 	case DRIFT_WAS_WRONG:
 		count_heal(entry, now_s, ret);
@@ -320,8 +351,7 @@ void lp_drift_looked(struct drift *drift, const struct object_key *key, enum dri
 	case DRIFT_FAILED:
 		if (entry->state == DRIFT_BUSY)
 			lp_drift_set_state(drift, entry, DRIFT_SUSPECT);
-		ret->after_s = retry_s ? retry_s : LP_DRIFT_WAIT_S;
-		entry->due_s = (uint32_t)(now_s + ret->after_s);
+		count_fail(entry, now_s, retry_s, ret);
 		break;
 	}
 }
@@ -332,7 +362,7 @@ void lp_drift_renewed(struct drift *drift, const struct object_key *key)
 
 	if (!entry)
 		return;
-	entry->heals = 0;
+	entry->heals = entry->fails = 0;
 	entry->due_s = entry->healed_s = 0;
 }
 
@@ -360,7 +390,7 @@ int64_t lp_drift_due_s(struct drift *drift, int64_t now_s)
 		const struct drift_entry *entry = &drift->at[i];
 		if (!entry->used || entry->state != DRIFT_SUSPECT)
 			continue;
-		if (entry->due_s <= now_s)
+		if (is_due(entry, now_s))
 			due++;
 		else if (entry->due_s < first_s)
 			first_s = entry->due_s;

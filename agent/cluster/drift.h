@@ -111,7 +111,8 @@ struct drift_budget {
 };
 
 /* The look that lp_drift_take began is over. Unless it FAILED, lp_drift_applied was told before how
- * the object is now; one that did comes again after retry_s (0: LP_DRIFT_WAIT_S). */
+ * the object is now; one that did comes again after retry_s (0: LP_DRIFT_WAIT_S), and twice as long
+ * each time, unless it goes or a list is whole meanwhile. */
 void lp_drift_looked(struct drift *drift, const struct object_key *key, enum drift_look look,
 		     int64_t now_s, int64_t retry_s, struct drift_budget *ret);
 

@@ -15,10 +15,14 @@ struct drift_entry {
 	uint32_t due_s, healed_s; /* CLOCK_BOOTTIME; a suspect waits until; the last heal */
 	uint16_t kind, round;
 	uint8_t state, reason, heals;
+	uint8_t fails; /* looks in a row that did */
 	bool used, overridable;
-	bool report; /* seen last: a person asks in the cluster for reports alone */
-	bool older;  /* the list that is under way shows it as it was before our last write */
+	bool report;  /* seen last: a person asks in the cluster for reports alone */
+	bool at_once; /* due_s, by which it waits after a look that failed, does not count */
+	bool older;   /* the list that is under way shows it as it was before our last write */
 };
+
+_Static_assert(sizeof(struct drift_entry) <= 88, "one for each object");
 
 /* The entry of key; NULL: there is none. Valid until one is added or taken out. */
 struct drift_entry *lp_drift_find(const struct drift *drift, const struct object_key *key);

@@ -87,6 +87,13 @@ static bool take(int64_t now_s)
 	return lp_drift_take(&drift, now_s, &key);
 }
 
+static bool take_this(int64_t now_s)
+{
+	struct object_key key = key_of("Deployment", 1);
+
+	return lp_drift_take_this(&drift, &key, now_s);
+}
+
 static void look_ends(const char *kind, unsigned i, enum drift_look look, int64_t now_s)
 {
 	struct object_key key = key_of(kind, i);
@@ -317,6 +324,67 @@ static void a_look_that_failed_waits_and_comes_again(void)
 	CHECK(lp_drift_take_this(&drift, &key, NOW_S + LP_DRIFT_WAIT_S));
 }
 
+/* A look that fails, at now_s; returns how long the next one waits. */
+static int64_t look_fails(int64_t now_s, int64_t retry_s)
+{
+	struct object_key key = key_of("Deployment", 1);
+
+	CHECK(take_this(now_s));
+	lp_drift_looked(&drift, &key, DRIFT_FAILED, now_s, retry_s, &budget);
+	CHECK(!take_this(now_s + budget.after_s - 1));
+	return budget.after_s;
+}
+
+static void looks_that_fail_wait_longer_each_time(void)
+{
+	int64_t now_s = NOW_S;
+
+	start();
+	see(SIGHT_THERE, "Deployment", 1, 20, 4, 9);
+	for (unsigned i = 0; i < 5; i++) {
+		CHECK(look_fails(now_s, 3) == 3 << i);
+		now_s += budget.after_s;
+	}
+	for (unsigned i = 0; i < 300; i++)
+		now_s += look_fails(now_s, 0);
+	CHECK(budget.after_s == LP_DRIFT_WAITS_S);
+	CHECK(look_fails(now_s, 2 * LP_DRIFT_WAITS_S) == 2 * LP_DRIFT_WAITS_S);
+	CHECK(take_this(now_s + 2 * LP_DRIFT_WAITS_S));
+	apply("Deployment", 1, 21, 4, 9);
+	look_ends("Deployment", 1, DRIFT_WAS_RIGHT, now_s);
+	see(SIGHT_THERE, "Deployment", 1, 22, 5, 9);
+	CHECK(look_fails(now_s + 2 * LP_DRIFT_WAITS_S, 3) == 3);
+}
+
+static void what_goes_after_looks_that_failed_is_looked_at_at_once(void)
+{
+	start();
+	see(SIGHT_THERE, "Deployment", 1, 20, 4, 9);
+	CHECK(take(NOW_S));
+	look_ends("Deployment", 1, DRIFT_FAILED, NOW_S);
+	see(SIGHT_THERE, "Deployment", 1, 21, 4, 9);
+	CHECK(!take_this(NOW_S));
+	see(SIGHT_GONE, "Deployment", 1, 22, 4, 9);
+	CHECK(lp_drift_due_s(&drift, NOW_S) == INT64_MAX && drift.more);
+	CHECK(look_fails(NOW_S, 0) == LP_DRIFT_WAIT_S);
+	see(SIGHT_BEGIN, "Deployment", 0, 0, 0, 0);
+	see(SIGHT_END, "Deployment", 0, 30, 0, 0);
+	CHECK(take_this(NOW_S));
+	see(SIGHT_GONE, "Deployment", 1, 31, 4, 9);
+	look_ends("Deployment", 1, DRIFT_FAILED, NOW_S);
+	CHECK(take_this(NOW_S));
+}
+
+static void an_apply_ends_the_wait_after_looks_that_failed(void)
+{
+	start();
+	see(SIGHT_THERE, "Deployment", 1, 20, 4, 9);
+	look_fails(NOW_S, 0);
+	apply("Deployment", 1, 21, 4, 9);
+	see(SIGHT_THERE, "Deployment", 1, 22, 5, 9);
+	CHECK(take_this(NOW_S));
+}
+
 /* One edit that is put right at once. */
 static void edit_and_heal(unsigned version, int64_t now_s)
 {
@@ -440,6 +508,9 @@ int main(void)
 	TEST(the_end_of_a_persons_report_is_seen_though_nothing_else_moves);
 	TEST(what_is_clean_is_looked_at_when_it_is_doubted_and_what_is_known_is_not);
 	TEST(a_look_that_failed_waits_and_comes_again);
+	TEST(looks_that_fail_wait_longer_each_time);
+	TEST(what_goes_after_looks_that_failed_is_looked_at_at_once);
+	TEST(an_apply_ends_the_wait_after_looks_that_failed);
 	TEST(a_fight_is_told_once_and_waits_longer_each_time);
 	TEST(new_content_ends_the_wait_of_a_fight);
 	TEST(more_suspects_than_the_queue_holds_are_found_by_a_walk);
