@@ -352,6 +352,21 @@ void lp_careful_second(struct job *job)
 	lp_careful_begin(job);
 }
 
+/* It went after the look, and was made without what others had of it: once more, with all. */
+static bool make_whole(struct job *job)
+{
+	struct look *l = &job->look;
+	bool part = l->before.len && l->desired.len;
+
+	if (job->status != 201)
+		return false;
+	lp_buf_free(&l->before);
+	l->made |= part;
+	if (part)
+		apply(job);
+	return part;
+}
+
 void lp_careful_applied(struct job *job)
 {
 	struct look *l = &job->look;
@@ -361,10 +376,10 @@ void lp_careful_applied(struct job *job)
 		lp_finish_dry(job);
 		return;
 	}
-	if (!lp_apply_take(job, &now))
+	if (!lp_apply_take(job, &now) || make_whole(job))
 		return;
 	bool more = now.handed || (l->take && (now.marks & SIGHT_OVERRIDABLE));
-	if (job->status == 201 && l->handed.len) {
+	if ((job->status == 201 || l->made) && l->handed.len) {
 		l->made = true;
 		rewrite(job, LP_SLICE_OF(&job->answer));
 	} else if (more && l->before.len && l->rounds < ROUNDS) {

@@ -710,3 +710,30 @@ def test_what_an_autoscaler_has_is_handed_over_anew_also_when_somebody_writes(fa
         methods(fake), (body for _, path, _, body in fake.requests if path == PATH), strict=True)
             if method == "PATCH"]
     assert sent == [None, {"replicas": 2}], "all of it when it is made"
+
+
+def test_an_object_that_goes_between_look_and_apply_is_made_whole(fake, role):
+    live = labelled(fake, role)
+    ours = {**OURS, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    scales = {**OURS, "manager": "kube-controller-manager", "operation": "Update",
+              "subresource": "scale"}
+    seen = live(managedFields=[ours, scales])
+    anew = live(uid="u-2", managedFields=[ours])
+    applies = [(201, live(uid="u-2"), {}), anew]
+    fake.answers[PATH] = by_method(fake, GET=seen, JSON=lambda _: seen if applies else anew,
+                                   PATCH=lambda _: applies.pop(0))
+
+    event = role.apply({**CONFIG_MAP, "spec": {"replicas": 2}}, how="look")
+
+    assert (event["event"], event["outcome"]) == ("done", "created"), (event, methods(fake))
+    assert methods(fake) == ["GET", "JSON", "PATCH", "PATCH", "JSON"], methods(fake)
+    spec = [json.loads(body).get("spec") for _, path, _, body in fake.requests
+            if path == PATH and body[:1] == b"{"]
+    assert spec == [None, {"replicas": 2}]
+
+
+def test_an_object_of_which_nothing_is_left_out_is_told_as_created_when_it_went(fake, role):
+    live = labelled(fake, role)
+    fake.answers[PATH] = by_method(fake, GET=live(), PATCH=(201, live(uid="u-2"), {}))
+    event = role.apply(CONFIG_MAP, how="look")
+    assert (event["event"], event["outcome"]) == ("done", "created"), event
