@@ -25,7 +25,7 @@
 /* an apply that looks first */
 #define LP_MANAGED_MEMORY (32u * LP_MIB) /* managedFields as trees, and what is made of them */
 #define LP_FIELDS_SETS    32u            /* managers whose fields are compared for a message */
-#define LP_LOOKS_MAX      8u    /* of one apply; then others who keep writing are left alone */
+#define LP_LOOKS_MAX      8u    /* of one step; then others who keep writing are left alone */
 #define LP_IGNORE_BYTES   4096u /* JSON pointers of one object, one a line */
 
 /* watches */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * STEP_PRUNE: delete one object, if and only if it is still the one that we made and nobody
- * asked to keep it. The delete names the uid that was judged, so that nothing can come between.
+ * asked to keep it. The delete names what was judged, so that nothing can come between.
  */
 #include "agent/cluster/skim.h"
 #include "agent/cluster/steps.h"
 #include "agent/precious.h"
+#include "platform/clock.h"
 
 #include <string.h>
+
+#define CONFLICT_MS 200 /* longest wait after somebody wrote between look and delete */
 
 static void look(struct job *job);
 static void begin_anew(struct job *job);
@@ -86,14 +89,13 @@ static void deleted(struct job *job)
 		lp_job_done(job, OUTCOME_PRUNED);
 	else if (job->status == 404)
 		not_found(job);
-	else if (job->status == 409 && job->conflicts++ == 0)
-		look(job); /* another object by now: judge that one */
+	else if (job->status == 409 && ++job->conflicts < LP_LOOKS_MAX)
+		lp_job_later(job, (int64_t)lp_random_between(1, CONFLICT_MS), look);
 	else
 		lp_job_refused(job);
 }
 
-void lp_prune_delete(struct job *job, const struct metadata *m, bool exactly,
-		     void (*then)(struct job *job))
+void lp_prune_delete(struct job *job, const struct metadata *m, void (*then)(struct job *job))
 {
 	struct err err;
 
@@ -102,9 +104,8 @@ void lp_prune_delete(struct job *job, const struct metadata *m, bool exactly,
 	if (lp_buf_printf(&job->body, &err,
 			  "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
 			  "\"propagationPolicy\":\"Background\","
-			  "\"preconditions\":{\"uid\":\"%s\"%s%s%s}}",
-			  m->uid, exactly ? ",\"resourceVersion\":\"" : "",
-			  exactly ? m->live.version : "", exactly ? "\"" : "") != LP_OK) {
+			  "\"preconditions\":{\"uid\":\"%s\",\"resourceVersion\":\"%s\"}}",
+			  m->uid, m->live.version) != LP_OK) {
 		lp_job_error(job, &err);
 		return;
 	}
@@ -134,7 +135,7 @@ static void judge(struct job *job)
 	else if (m.deleting)
 		lp_job_done(job, OUTCOME_PRUNED);
 	else
-		lp_prune_delete(job, &m, false, deleted);
+		lp_prune_delete(job, &m, deleted);
 }
 
 static void look(struct job *job)

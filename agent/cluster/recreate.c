@@ -114,7 +114,7 @@ static void deleted(struct job *job)
 static void delete_it(struct job *job, const struct metadata *m)
 {
 	memcpy(job->look.gone, m->uid, sizeof(job->look.gone));
-	lp_prune_delete(job, m, true, deleted);
+	lp_prune_delete(job, m, deleted);
 }
 
 /* --- whether it may be --- */

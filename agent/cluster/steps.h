@@ -37,10 +37,9 @@ void lp_connect_tell(struct job *job, bool (*which)(const struct job *, const st
 
 /* Whether an object in the cluster is the step's source's, made by us; why not (cut to size). */
 bool lp_prune_owns(const struct job *job, const struct metadata *m, char *ret_why, size_t size);
-/* Deletes the object at job->url if it is still this one, and `exactly`: as it was looked at; what
- * belongs to it goes after it. then() is called with the answer. Uses job->body. */
-void lp_prune_delete(struct job *job, const struct metadata *m, bool exactly,
-		     void (*then)(struct job *job));
+/* Deletes the object at job->url if it is still as it was looked at; what belongs to it goes after
+ * it. then() is called with the answer: 409 when somebody wrote. Uses job->body. */
+void lp_prune_delete(struct job *job, const struct metadata *m, void (*then)(struct job *job));
 
 /* --- parent.c lends --- */
 

@@ -311,7 +311,7 @@ def test_a_crd_is_read_up_to_its_limit(fake, role, more, code):
 # --- prune and recover ------------------------------------------------------------------
 
 
-def test_a_delete_names_the_uid_that_was_judged(fake, role):
+def test_a_delete_names_the_uid_and_the_version_that_were_judged(fake, role):
     role.connect()
     fake.answers[PATH] = APPLIED
     role.apply(CONFIG_MAP)
@@ -323,7 +323,26 @@ def test_a_delete_names_the_uid_that_was_judged(fake, role):
     method, _, _, body = fake.requests[-1]
     assert method == "DELETE"
     assert json.loads(body) == {"apiVersion": "v1", "kind": "DeleteOptions",
-                                "preconditions": {"uid": "u-1"}, "propagationPolicy": "Background"}
+                                "preconditions": {"uid": "u-1", "resourceVersion": "7"},
+                                "propagationPolicy": "Background"}
+
+
+def test_an_object_that_is_to_be_kept_since_the_look_is_not_deleted(fake, role):
+    live = labelled(fake, role)
+    kept = live(annotations={"limpet.dev/prune": "disabled"})
+    gets = [live(), kept]
+    fake.answers[PATH] = by_method(fake, GET=lambda _: gets.pop(0),
+                                   DELETE=status(409, "changed", "Conflict"))
+    assert role.prune(CONFIG_MAP, "u-1")["outcome"] == "kept"
+    assert methods(fake) == ["GET", "DELETE", "GET"]
+
+
+def test_an_object_that_others_keep_writing_is_pruned_later(fake, role):
+    live = labelled(fake, role)
+    fake.answers[PATH] = by_method(fake, GET=live(), DELETE=status(409, "changed", "Conflict"))
+    event = role.prune(CONFIG_MAP, "u-1")
+    assert (event["event"], event["code"]) == ("retry", "conflict"), event
+    assert methods(fake).count("DELETE") == limit("LP_LOOKS_MAX")
 
 
 NOT_SERVED = (404, "404 page not found\n", {})
