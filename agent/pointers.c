@@ -61,6 +61,20 @@ bool lp_pointer_next(struct slice text, size_t *at, struct slice *ret)
 	return false;
 }
 
+bool lp_pointer_in(struct slice lines, const char *pointer)
+{
+	while (lines.len) {
+		const uint8_t *end = memchr(lines.data, '\n', lines.len);
+		size_t n = end ? (size_t)(end - lines.data) : lines.len;
+		if (lp_slice_is((struct slice){lines.data, n}, pointer))
+			return true;
+		n += end != NULL;
+		lines.data += n;
+		lines.len -= n;
+	}
+	return false;
+}
+
 bool lp_pattern_fits(const char *pattern, const char *text)
 {
 	const char *star = NULL, *behind = NULL;

@@ -17,6 +17,9 @@ const char *lp_pointer_wrong(struct slice pointer);
  * with 0. Blanks around one are none of it. */
 bool lp_pointer_next(struct slice text, size_t *at, struct slice *ret);
 
+/* Whether it is one of these lines, each of which is a pointer as a whole. */
+bool lp_pointer_in(struct slice lines, const char *pointer);
+
 /* Whether text has a pattern's form, in which each '*' stands for any letters. */
 bool lp_pattern_fits(const char *pattern, const char *text);
 #endif

@@ -8,13 +8,14 @@
 #include "agent/cluster/job.h"
 #include "agent/cluster/managed.h"
 #include "agent/cluster/skim.h"
+#include "agent/pointers.h"
 #include "platform/clock.h"
 
 #include <string.h>
 
 #define ROUNDS      2  /* of what there is to take over or back behind an apply */
 #define CONFLICT_MS 40 /* longest wait after the first conflict; doubled each time */
-#define REPLICAS    "/spec/replicas\n"
+#define REPLICAS    "/spec/replicas"
 /* Not as limpet: what the server fills in with it would be ours by Update, to be taken over again.
  */
 #define PATCH_QUERY "?fieldManager=" LP_HANDED_MANAGER
@@ -249,10 +250,9 @@ static bool leave_replicas(struct job *job, const struct metadata *now)
 	struct buf *handed = &job->look.handed;
 	struct err err;
 
-	if (!(now->marks & SIGHT_SCALED) ||
-	    (handed->len && memmem(handed->data, handed->len, REPLICAS, sizeof(REPLICAS) - 1)))
+	if (!(now->marks & SIGHT_SCALED) || lp_pointer_in(LP_SLICE_OF(handed), REPLICAS))
 		return true;
-	if (lp_buf_str(handed, REPLICAS, &err) == LP_OK)
+	if (lp_buf_str(handed, REPLICAS "\n", &err) == LP_OK)
 		return true;
 	lp_job_error(job, &err);
 	return false;

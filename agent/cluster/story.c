@@ -4,13 +4,13 @@
 #include "agent/cluster/fields.h"
 #include "agent/cluster/handover.h"
 #include "agent/cluster/skim.h"
+#include "agent/pointers.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define TOLD_PATHS 5 /* of each verb; what is more is counted */
 #define PATH_TEXT  120
-#define REPLICAS   "/spec/replicas\n"
 
 /* What can be said of a field, in the order in which it is told. */
 enum verb_told { CHANGED, ADDED, MISSING, FOREIGN, VERBS };
@@ -270,7 +270,7 @@ static void read_whose(struct slice cause, char to[LP_MANAGER_MAX])
 void lp_story_conflicts(struct slice answer, struct slice handed, struct story *ret)
 {
 	struct slice causes = lp_skim_at(answer, "details", "causes", NULL);
-	bool scaled = handed.len && memmem(handed.data, handed.len, REPLICAS, sizeof(REPLICAS) - 1);
+	bool scaled = lp_pointer_in(handed, "/spec/replicas");
 	struct words words = {ret->text, sizeof(ret->text)};
 	struct skim_iter it = lp_skim_iter(causes);
 	char field[PATH_TEXT], last[LP_MANAGER_MAX] = "", whose[LP_MANAGER_MAX];

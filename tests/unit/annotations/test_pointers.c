@@ -47,6 +47,17 @@ static void what_makes_an_object_ours_stays_ours(void)
 	CHECK(!lp_pointer_wrong(text_of("/metadata/labels/mesh")));
 }
 
+static void a_pointer_is_found_only_as_a_whole(void)
+{
+	CHECK(lp_pointer_in(text_of("/spec/replicas\n"), "/spec/replicas"));
+	CHECK(lp_pointer_in(text_of("/data/x\n/spec/replicas\n/a\n"), "/spec/replicas"));
+	CHECK(!lp_pointer_in(text_of("/spec/worker/spec/replicas\n"), "/spec/replicas"));
+	CHECK(!lp_pointer_in(text_of("/spec/replicas/x\n"), "/spec/replicas"));
+	CHECK(!lp_pointer_in(text_of("/data/a,/spec/replicas\n"), "/spec/replicas"));
+	CHECK(!lp_pointer_in(text_of(""), "/spec/replicas"));
+	CHECK(!lp_pointer_in((struct slice){0}, "/spec/replicas"));
+}
+
 static void a_star_stands_for_any_letters(void)
 {
 	CHECK(lp_pattern_fits("*", "till") && lp_pattern_fits("*", ""));
@@ -62,6 +73,7 @@ int main(void)
 	TEST(pointers_stand_between_commas_and_line_ends);
 	TEST(what_is_no_pointer_is_told);
 	TEST(what_makes_an_object_ours_stays_ours);
+	TEST(a_pointer_is_found_only_as_a_whole);
 	TEST(a_star_stands_for_any_letters);
 	return check_report();
 }

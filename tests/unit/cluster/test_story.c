@@ -151,6 +151,8 @@ static void conflicts_say_who_had_another_value(void)
 		  "/data/x\n/spec/replicas\n");
 	CHECK_STR(story.text, "helm had another data.a");
 	CHECK_STR(story.manager, "helm");
+	conflicts(CONFLICT("helm", ".spec.replicas"), "/spec/worker/spec/replicas\n");
+	CHECK_STR(story.text, "helm had another spec.replicas");
 	conflicts(CONFLICT("a", ".1") "," CONFLICT("a", ".2") "," CONFLICT("a", ".3") "," CONFLICT(
 			  "a", ".4") "," CONFLICT("a", ".5") "," CONFLICT("a", ".6"),
 		  "");
