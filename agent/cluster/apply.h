@@ -2,13 +2,20 @@
 #ifndef LIMPET_AGENT_CLUSTER_APPLY_H
 #define LIMPET_AGENT_CLUSTER_APPLY_H
 /*
- * Inside the cluster role: STEP_APPLY, in five files.
+ * Inside the cluster role: STEP_APPLY.
  *
  *	apply.c     one PATCH, when nothing is known against it
  *	once.c      a Job that may have finished: is it there at all?
  *	careful.c   looks at the object first: others' fields are taken over or handed over
  *	recreate.c  deletes what cannot be changed, where the object asks for it
  *	finish.c    what became of it, for a person
+ *
+ * What a look reads and writes, by functions that know no job:
+ *
+ *	managed.c   managedFields: which entries are to be rewritten, and the patch
+ *	handover.c  takes what others may own out of our fields and out of the object
+ *	fields.c    walks over several managers' sets of fields at once
+ *	story.c     who had changed which fields, in words
  */
 #include "agent/cluster/metadata.h"
 #include "agent/cluster/status.h"

@@ -39,7 +39,7 @@ struct cluster {
 	char parent_of[LP_SOURCE_NAME_MAX]; /* whose parent has */
 	char parent_uid[LP_UID_MAX];        /* this uid; "" not known */
 
-	struct watches *watches; /* watch.c's own; NULL: nothing was ordered */
+	struct watches *watches; /* watches.c's own; NULL: nothing was ordered */
 
 	struct requests sent;  /* and not yet told */
 	int64_t sent_since_ms; /* CLOCK_BOOTTIME; the first of them; 0 none */

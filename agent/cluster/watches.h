@@ -2,11 +2,12 @@
 #ifndef LIMPET_AGENT_CLUSTER_WATCHES_H
 #define LIMPET_AGENT_CLUSTER_WATCHES_H
 /*
- * Inside the cluster role: one watch for each kind that was ordered, all on one
- * HTTP/2 connection. A watch begins with a list, goes on with what changes, and
- * is asked for again where it ended; whenever something may have been missed,
- * it begins with a list again. What is seen goes up at once; the role waits
- * for its reader rather than keep more than LP_SIGHTINGS_BYTES.
+ * Inside the cluster role: one watch for each kind that was ordered, on HTTP/2
+ * connections of their own, LP_WATCH_STREAMS on each. A watch begins with a list,
+ * goes on with what changes, and is asked for again where it ended; whenever
+ * something may have been missed, it begins with a list again. What is seen goes
+ * up at once; the role waits for its reader rather than keep more than
+ * LP_SIGHTINGS_BYTES.
  */
 #include "agent/cluster/cluster.h"
 #include "agent/cluster/sighting.h"
