@@ -169,6 +169,17 @@ static enum lp_code write_list(const struct jval *v, unsigned indent, bool in_li
 	return LP_OK;
 }
 
+/* A number, a bool or null. The float that JSON writes as -0 would be read as the integer 0. */
+static enum lp_code write_plain(const struct jval *v, struct buf *out, struct err *err)
+{
+	size_t before = out->len;
+
+	LP_TRY(lp_json_write(v, out, err));
+	if (out->len - before == 2 && memcmp(out->data + before, "-0", 2) == 0)
+		return lp_buf_str(out, ".0", err);
+	return LP_OK;
+}
+
 /*
  * Writes v behind "key:" or "-" on the line that stands at indent. A mapping in a list begins
  * on the dash's line; a list in a mapping stands at its key's indent, as kubectl writes it.
@@ -189,7 +200,7 @@ static enum lp_code write_value(const struct jval *v, unsigned indent, bool in_l
 		return write_mapping(v, indent + 2, true, out, err);
 	if (lp_json_is(v, JSON_STR))
 		return write_text(lp_json_slice(v), false, indent + 2, out, err);
-	return lp_json_write(v, out, err);
+	return write_plain(v, out, err);
 }
 
 enum lp_code lp_yaml_write(const struct jval *v, struct buf *out, struct err *err)
@@ -203,6 +214,6 @@ enum lp_code lp_yaml_write(const struct jval *v, struct buf *out, struct err *er
 	else if (lp_json_is(v, JSON_STR))
 		LP_TRY(write_text(lp_json_slice(v), false, 2, out, err));
 	else
-		LP_TRY(lp_json_write(v, out, err));
+		LP_TRY(write_plain(v, out, err));
 	return out->len > before ? lp_buf_byte(out, '\n', err) : LP_OK;
 }

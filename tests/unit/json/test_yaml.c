@@ -402,6 +402,7 @@ static void yaml_is_written_as_people_write_it(void)
 		"a:\n  b:\n  - 1\n  - c: d\n    e:\n    - f\n  - - 2\n    - - 3\n  z: null\n  o: {}\n  l: []\n"
 		"t: |\n  two\n  lines\nq: \"yes\"\nv: \"1.10\"\ni: till:1.10\n");
 	CHECK_STR(yaml("{\"space at an end\":\"x \\ny\\n\"}"), "space at an end: \"x \\ny\\n\"\n");
+	CHECK_STR(yaml("{\"zero\":[-0.0,-0.5,0]}"), "zero:\n- -0.0\n- -0.5\n- 0\n");
 	CHECK_STR(yaml("\"x\""), "x\n");
 	CHECK_STR(yaml("[]"), "[]\n");
 }
