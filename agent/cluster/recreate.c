@@ -146,6 +146,10 @@ static void looked(struct job *job)
 		lp_job_retry(job, LP_TRANSIENT, -1, "%s", err.msg);
 	} else if (!lp_prune_owns(job, &m, why, sizeof(why))) {
 		decline(job, why);
+	} else if (job->step.adopt) {
+		/* its entry may be from a takeover that could not be put back */
+		decline(job, "limpet has not applied it before, on this device: if it is to go, "
+			     "delete it by hand");
 	} else if (takes_claims(job)) {
 		decline(job, "its persistentVolumeClaimRetentionPolicy would delete its claims, "
 			     "and what is in them would be lost");

@@ -168,9 +168,26 @@ def test_what_is_somebody_elses_is_never_deleted(site, labelled):
     # not by the first try, if the Job's controller writes just then
     told = wait_until(lambda: "not deleted and made anew, as limpet.dev/recreate asks" in
                       incomplete(site, commit) and incomplete(site, commit), "the refusal", 60)
-    assert ("nothing in it says that limpet has applied it" if labelled else "it is not ours") in told
+    says = ["nothing in it says that limpet has applied it", "limpet has not applied it before"]
+    assert any(text in told for text in (says if labelled else ["it is not ours"]))
     assert uid(site, "Job") == before and not events(site, "recreated")
     assert site.get("Job", "till")["spec"]["template"]["spec"]["containers"][0]["image"] == "till:1"
+
+
+def test_what_only_looks_as_if_limpet_had_applied_it_is_never_deleted(site):
+    """It carries our label and an entry of our name: as a takeover leaves it that was cut off."""
+    site.limpet.start()
+    watched(site, publish(site, deployment(site, 1, ASKS)))
+    theirs = json.loads(job(site, 1, {})["Job.yaml"])
+    theirs["metadata"]["labels"] = site.get("Deployment", "till")["metadata"]["labels"]
+    site.cluster.kubectl("apply", "--server-side", "--field-manager=limpet", "-f", "-",
+                         input=json.dumps(theirs))
+    before = uid(site, "Job")
+
+    told = incomplete(site, publish(site, deployment(site, 1, ASKS), job(site, 2, ASKS)))
+
+    assert "limpet has not applied it before" in told
+    assert uid(site, "Job") == before and not events(site, "recreated")
 
 
 def test_a_stateful_set_whose_claims_would_go_along_stays(site):

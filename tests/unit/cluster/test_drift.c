@@ -373,6 +373,10 @@ static void what_goes_after_looks_that_failed_is_looked_at_at_once(void)
 	see(SIGHT_GONE, "Deployment", 1, 31, 4, 9);
 	look_ends("Deployment", 1, DRIFT_FAILED, NOW_S);
 	CHECK(take_this(NOW_S));
+	apply("Deployment", 1, 32, 4, 9);
+	look_ends("Deployment", 1, DRIFT_WAS_WRONG, NOW_S);
+	see(SIGHT_THERE, "Deployment", 1, 33, 5, 9);
+	CHECK(take_this(NOW_S));
 }
 
 static void an_apply_ends_the_wait_after_looks_that_failed(void)
