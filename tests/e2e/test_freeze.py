@@ -203,6 +203,7 @@ def test_a_boot_in_1970_knows_what_time_it_was(device, clock):
     write_allowed_signers(site.signers, site.key,
                           f'thief@example.com valid-before="{until}" {thief.public}')
     site.limpet.start_now()
+    site.limpet.wait_status(lambda told: "sources" in told, "an answer")
     with nothing_changes(site, good(site, "1")):
         commit = site.repo.publish(good(site, "evil"), key=thief)
         assert wait_refused(site, commit)["verdict"] == "expired-key"

@@ -320,4 +320,5 @@ def test_of_two_agents_on_one_cluster_the_one_that_leads_heals(shop):
     finally:
         second.close()
 
-    assert writes(shop, user) == [] and len(writes(shop, shop.user, mark)) >= 15
+    # two edits of one object may be put right by one write
+    assert writes(shop, user) == [] and len(writes(shop, shop.user, mark)) >= 8
