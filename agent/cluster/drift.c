@@ -267,7 +267,7 @@ static bool take(struct drift *drift, struct drift_entry *entry, int64_t now_s)
 		return false;
 	lp_drift_set_state(drift, entry, DRIFT_BUSY);
 	entry->reason = DRIFT_NONE; /* what is seen from now on */
-	if (entry->at_once) /* nor does it count later */
+	if (entry->at_once)         /* nor does it count later */
 		entry->due_s = 0;
 	entry->at_once = false;
 	return true;
