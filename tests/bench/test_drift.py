@@ -92,6 +92,7 @@ def figures_of_requests(site, seen):
     # Watches end 40 to 50 minutes after they began: what is not seen yet comes within the hour.
     watches = len({(e["objectRef"].get("apiGroup"), e["objectRef"]["resource"])
                    for e in asked(site) if e["verb"] == "watch"})
+    assert watches > 10, "the audit log has not what began them"
     renewals = 3600 / (0.8 * 3000) * watches
     leases = len([e for e in seen if e["objectRef"]["resource"] == "leases"]) * 3600 / IDLE_S
     hour = len(seen) if IDLE_S >= 3600 else renewals + max(leases, 12)

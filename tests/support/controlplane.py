@@ -247,7 +247,8 @@ class ControlPlane(Cluster):
             policy = self.folder / "audit-policy.yaml"
             policy.write_text(AUDIT_POLICY)
             audit = [f"--audit-policy-file={policy}", f"--audit-log-path={self.folder}/audit.log",
-                     "--audit-log-mode=blocking"]
+                     "--audit-log-mode=blocking",
+                     "--audit-log-maxsize=100000"]  # MB: never another file, to count in one
         self._spawn(
             "kube-apiserver", f"--etcd-servers=unix://{self._kine_socket}",
             "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
