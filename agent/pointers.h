@@ -17,6 +17,8 @@ const char *lp_pointer_wrong(struct slice pointer);
  * with 0. Blanks around one are none of it. */
 bool lp_pointer_next(struct slice text, size_t *at, struct slice *ret);
 
+#define LP_REPLICAS_POINTER "/spec/replicas" /* of whatever an autoscaler scales */
+
 /* Whether it is one of these lines, each of which is a pointer as a whole. */
 bool lp_pointer_in(struct slice lines, const char *pointer);
 

@@ -138,7 +138,7 @@ void lp_apply_refused(struct job *job)
 	/* a dry run takes nothing over, and may be refused for what a takeover would mend */
 	bool mends = dry && (job->event.marks & SIGHT_OVERRIDABLE);
 
-	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &job->step.key, &status);
+	lp_job_status(job, &status);
 	if (status.code == 404)
 		not_found(job, &status);
 	else if (status.code == 409 && job->polite)

@@ -92,6 +92,8 @@ void lp_careful_applied(struct job *job);
 void lp_careful_free(struct look *look); /* {0} is fine */
 /* Keeps the answer at hand as look.refusal. */
 void lp_careful_keep_refusal(struct job *job);
+/* Reads it. */
+void lp_careful_refusal(const struct job *job, struct status *ret);
 /* Applies all of the object, which is not there any more, as if it had never been. */
 void lp_careful_anew(struct job *job);
 

@@ -15,7 +15,6 @@
 
 #define ROUNDS      2  /* of what there is to take over or back behind an apply */
 #define CONFLICT_MS 40 /* longest wait after the first conflict; doubled each time */
-#define REPLICAS    "/spec/replicas"
 /* Not as limpet: what the server fills in with it would be ours by Update, to be taken over again.
  */
 #define PATCH_QUERY "?fieldManager=" LP_HANDED_MANAGER
@@ -191,6 +190,13 @@ static void rewrite(struct job *job, struct slice seen)
 		apply(job);
 }
 
+void lp_careful_refusal(const struct job *job, struct status *ret)
+{
+	const struct look *l = &job->look;
+
+	lp_status_read(l->refusal_status, LP_SLICE_OF(&l->refusal), &job->step.key, ret);
+}
+
 /* --- back --- */
 
 static void undone(struct job *job)
@@ -202,7 +208,7 @@ static void undone(struct job *job)
 		refused_after_all(job);
 		return;
 	}
-	lp_status_read(l->refusal_status, LP_SLICE_OF(&l->refusal), &job->step.key, &status);
+	lp_careful_refusal(job, &status);
 	snprintf(l->refused, sizeof(l->refused), "%s", status.message);
 	l->wrote = false;
 	apply(job);
@@ -250,9 +256,9 @@ static bool leave_replicas(struct job *job, const struct metadata *now)
 	struct buf *handed = &job->look.handed;
 	struct err err;
 
-	if (!(now->marks & SIGHT_SCALED) || lp_pointer_in(LP_SLICE_OF(handed), REPLICAS))
+	if (!(now->marks & SIGHT_SCALED) || lp_pointer_in(LP_SLICE_OF(handed), LP_REPLICAS_POINTER))
 		return true;
-	if (lp_buf_str(handed, REPLICAS "\n", &err) == LP_OK)
+	if (lp_buf_str(handed, LP_REPLICAS_POINTER "\n", &err) == LP_OK)
 		return true;
 	lp_job_error(job, &err);
 	return false;
@@ -298,7 +304,7 @@ static void looked(struct job *job)
 		seen(job);
 		return;
 	}
-	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &job->step.key, &status);
+	lp_job_status(job, &status);
 	if (job->status != 404 && job->look.refusal.len) {
 		refused_after_all(job);
 	} else if (job->status != 404) {

@@ -37,7 +37,7 @@ static bool suspect(struct drift *drift, struct drift_entry *entry, const struct
 static void forget_fails(struct drift_entry *entry)
 {
 	if (entry->fails && entry->state != DRIFT_BUSY)
-		entry->at_once = true;
+		entry->due_s = 0;
 	entry->fails = 0;
 }
 
@@ -256,20 +256,12 @@ bool lp_drift_is_clean(const struct drift *drift, const struct object_key *key)
 
 /* --- looks --- */
 
-static bool is_due(const struct drift_entry *entry, int64_t now_s)
-{
-	return entry->at_once || entry->due_s <= now_s;
-}
-
 static bool take(struct drift *drift, struct drift_entry *entry, int64_t now_s)
 {
-	if (!entry || entry->state != DRIFT_SUSPECT || !is_due(entry, now_s))
+	if (!entry || entry->state != DRIFT_SUSPECT || entry->due_s > now_s)
 		return false;
 	lp_drift_set_state(drift, entry, DRIFT_BUSY);
 	entry->reason = DRIFT_NONE; /* what is seen from now on */
-	if (entry->at_once)         /* nor does it count later */
-		entry->due_s = 0;
-	entry->at_once = false;
 	return true;
 }
 
@@ -392,7 +384,7 @@ int64_t lp_drift_due_s(struct drift *drift, int64_t now_s)
 		const struct drift_entry *entry = &drift->at[i];
 		if (!entry->used || entry->state != DRIFT_SUSPECT)
 			continue;
-		if (is_due(entry, now_s))
+		if (entry->due_s <= now_s)
 			due++;
 		else if (entry->due_s < first_s)
 			first_s = entry->due_s;

@@ -17,9 +17,8 @@ struct drift_entry {
 	uint8_t state, reason, heals;
 	uint8_t fails; /* looks in a row that did */
 	bool used, overridable;
-	bool report;  /* seen last: a person asks in the cluster for reports alone */
-	bool at_once; /* due_s, by which it waits after a look that failed, does not count */
-	bool older;   /* the list that is under way shows it as it was before our last write */
+	bool report; /* seen last: a person asks in the cluster for reports alone */
+	bool older;  /* the list that is under way shows it as it was before our last write */
 };
 
 _Static_assert(sizeof(struct drift_entry) <= 88, "one for each object");

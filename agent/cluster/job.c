@@ -117,11 +117,16 @@ void lp_job_error(struct job *job, const struct err *err)
 		lp_job_failed(job, err->code, "%s", err->msg);
 }
 
+void lp_job_status(const struct job *job, struct status *ret)
+{
+	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &job->step.key, ret);
+}
+
 void lp_job_refused(struct job *job)
 {
 	struct status status;
 
-	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &job->step.key, &status);
+	lp_job_status(job, &status);
 	lp_status_judge(&status, &job->step, job->retry_after_ms, &job->event);
 	if (job->event.kind == EVENT_RETRY && job->event.retry_after_ms < 0)
 		job->event.retry_after_ms = backoff_ms(job->cluster);

@@ -116,6 +116,8 @@ void lp_job_retry(struct job *job, enum lp_code code, int64_t after_ms, const ch
 	LP_PRINTF(4, 5);
 /* By err, whose code says which of the two. */
 void lp_job_error(struct job *job, const struct err *err);
+/* Reads the answer, which is no success. */
+void lp_job_status(const struct job *job, struct status *ret);
 /* By the answer, which is no success: lp_status_judge decides. */
 void lp_job_refused(struct job *job);
 

@@ -26,7 +26,7 @@ static void looked(struct job *job)
 		lp_apply_resolve(job);
 		return;
 	}
-	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &job->step.key, &status);
+	lp_job_status(job, &status);
 	if (status.code != 404 || lp_status_no_kind(&status)) {
 		lp_job_refused(job);
 		return;

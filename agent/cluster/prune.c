@@ -72,7 +72,7 @@ static void not_found(struct job *job)
 {
 	struct status status;
 
-	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &job->step.key, &status);
+	lp_job_status(job, &status);
 	if (!lp_status_no_kind(&status))
 		lp_job_done(job, OUTCOME_GONE);
 	else if (job->anew)

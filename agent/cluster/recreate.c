@@ -30,10 +30,9 @@ static const struct annotation *asks(const struct job *job)
 /* The refusal is the last word, and so is why nothing was deleted. */
 static void decline(struct job *job, const char *why)
 {
-	struct look *l = &job->look;
 	struct status status;
 
-	lp_status_read(l->refusal_status, LP_SLICE_OF(&l->refusal), &job->step.key, &status);
+	lp_careful_refusal(job, &status);
 	job->event.status = status.code;
 	job->event.message[0] = '\0';
 	lp_job_failed(job, LP_REJECTED, "%.600s; not deleted and made anew, as %s asks: %s",
@@ -86,7 +85,7 @@ static void tell(struct job *job)
 	struct look *l = &job->look;
 	struct status status;
 
-	lp_status_read(l->refusal_status, LP_SLICE_OF(&l->refusal), &job->step.key, &status);
+	lp_careful_refusal(job, &status);
 	memcpy(event.uid, l->gone, sizeof(event.uid));
 	snprintf(event.message, sizeof(event.message),
 		 "deleted, to be made anew, as %s asks: %.600s", asks(job)->key, status.message);
@@ -184,7 +183,7 @@ void lp_recreate_or_refuse(struct job *job)
 	struct look *l = &job->look;
 	struct status status;
 
-	lp_status_read(job->status, LP_SLICE_OF(&job->answer), &job->step.key, &status);
+	lp_job_status(job, &status);
 	if (!status.immutable || l->recreated || job->step.how == APPLY_DRY || is_taken(l) ||
 	    !asks(job)) {
 		lp_job_refused(job);

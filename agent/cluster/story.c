@@ -270,7 +270,7 @@ static void read_whose(struct slice cause, char to[LP_MANAGER_MAX])
 void lp_story_conflicts(struct slice answer, struct slice handed, struct story *ret)
 {
 	struct slice causes = lp_skim_at(answer, "details", "causes", NULL);
-	bool scaled = lp_pointer_in(handed, "/spec/replicas");
+	bool scaled = lp_pointer_in(handed, LP_REPLICAS_POINTER);
 	struct words words = {ret->text, sizeof(ret->text)};
 	struct skim_iter it = lp_skim_iter(causes);
 	char field[PATH_TEXT], last[LP_MANAGER_MAX] = "", whose[LP_MANAGER_MAX];

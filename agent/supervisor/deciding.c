@@ -69,7 +69,7 @@ enum lp_code lp_decide(const struct source_config *config, const struct scaled *
 	if (lp_words_ask(&words, ASKS_IGNORE, where))
 		LP_TRY(add_own(&words, &ret->handed, err));
 	if (lp_scaled_has(scaled, key))
-		LP_TRY(lp_buf_str(&ret->handed, LP_REPLICAS_POINTER, err));
+		LP_TRY(lp_buf_str(&ret->handed, LP_REPLICAS_POINTER "\n", err));
 	return add_rules(config, key, &ret->handed, err);
 }
 

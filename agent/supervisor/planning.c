@@ -4,6 +4,7 @@
  * the first write until the end, and each object is in the inventory before it can be in the
  * cluster, so that a crash anywhere forgets nothing that prune would have to find.
  */
+#include "agent/pointers.h"
 #include "agent/supervisor/applying.h"
 #include "agent/supervisor/deciding.h"
 #include "agent/supervisor/watching.h"
@@ -120,7 +121,7 @@ static enum lp_code send_step(struct source_run *run, struct step *step,
 	}
 	if (step->kind == STEP_APPLY) {
 		if (lp_scaled_drops(object, LP_SLICE_OF(&body)))
-			LP_TRY(lp_buf_str(&decision.handed, LP_REPLICAS_POINTER, err));
+			LP_TRY(lp_buf_str(&decision.handed, LP_REPLICAS_POINTER "\n", err));
 		if (is_left(run, object, &decision)) {
 			if (decision.leave) /* it is no longer ours to see */
 				lp_watching_pruned(run, &object->key);

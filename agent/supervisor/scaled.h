@@ -8,8 +8,6 @@
 #include "agent/cluster/plan.h"
 #include "store/object.h"
 
-#define LP_REPLICAS_POINTER "/spec/replicas\n"
-
 struct scaled {
 	int64_t revision;        /* of which these are; 0: none was read */
 	struct object_key *list; /* owned; without versions */

@@ -707,13 +707,17 @@ def test_neither_a_strangers_object_nor_one_with_a_mistake_is_deleted(
     assert says in event["message"] and "DELETE" not in methods(fake)
 
 
-def test_what_an_autoscaler_has_is_handed_over_anew_also_when_somebody_writes(fake, role):
-    live = labelled(fake, role)
+def autoscaled(live):
+    """An object whose replicas are ours and an autoscaler's, and one made anew, where only ours."""
     ours = {**OURS, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
     scales = {**OURS, "manager": "kube-controller-manager", "operation": "Update",
               "subresource": "scale"}
-    seen = live(managedFields=[ours, scales])
-    anew = live(uid="u-2", managedFields=[ours])
+    return live(managedFields=[ours, scales]), live(uid="u-2", managedFields=[ours])
+
+
+def test_what_an_autoscaler_has_is_handed_over_anew_also_when_somebody_writes(fake, role):
+    live = labelled(fake, role)
+    seen, anew = autoscaled(live)
     gets = [seen, seen, NOT_FOUND, anew]
     rewrites = [seen, status(409, "changed", "Conflict"), anew]
     applies = [FIXED, (201, anew, {})]
@@ -733,11 +737,7 @@ def test_what_an_autoscaler_has_is_handed_over_anew_also_when_somebody_writes(fa
 
 def test_an_object_that_goes_between_look_and_apply_is_made_whole(fake, role):
     live = labelled(fake, role)
-    ours = {**OURS, "fieldsV1": {"f:spec": {"f:replicas": {}}}}
-    scales = {**OURS, "manager": "kube-controller-manager", "operation": "Update",
-              "subresource": "scale"}
-    seen = live(managedFields=[ours, scales])
-    anew = live(uid="u-2", managedFields=[ours])
+    seen, anew = autoscaled(live)
     applies = [(201, live(uid="u-2"), {}), anew]
     fake.answers[PATH] = by_method(fake, GET=seen, JSON=lambda _: seen if applies else anew,
                                    PATCH=lambda _: applies.pop(0))

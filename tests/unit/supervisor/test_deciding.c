@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/cluster/limits.h"
+#include "agent/pointers.h"
 #include "agent/supervisor/deciding.h"
 #include "tests/unit/check.h"
 
@@ -85,7 +86,7 @@ static void the_target_of_an_autoscaler_hands_its_replicas_over(void)
 
 	scaled = (struct scaled){.revision = 1, .list = &target, .count = 1};
 	CHECK_OK(decide(""));
-	CHECK_STR(lp_buf_text(&decision.handed), LP_REPLICAS_POINTER);
+	CHECK_STR(lp_buf_text(&decision.handed), LP_REPLICAS_POINTER "\n");
 	memcpy(target.ns, "other", sizeof("other"));
 	CHECK_OK(decide(""));
 	CHECK(decision.handed.len == 0);
