@@ -16,6 +16,7 @@ from support.kubeapi import ApiError
 from support.site import Site
 from support.told import source, wait_applied, wait_idle
 from support.waiting import wait_until
+from support.words import filled
 
 OPERATOR = "mesh-operator"  # no tool of a person's: what it owns stays its own
 PHASES = ("rest", "touch", "deep pass", "restart")
@@ -564,9 +565,7 @@ class Ground:
 
     def text(self, text, name):
         """A case's text with its words in it."""
-        for word, value in {"NAME": name, **self.words}.items():
-            text = text.replace(word, value)
-        return text
+        return filled(text, {"NAME": name, **self.words})
 
     def body(self, value, name):
         """The same of a dict."""

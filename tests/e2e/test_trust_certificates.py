@@ -13,6 +13,7 @@ import pytest
 from support.limpet import binary
 from support.sshkeys import (SecurityKey, blob_of, certify, put, recertified, ssh_keygen, text_of,
                              with_signature)
+from support.words import filled
 from test_trust_oracle import (Workshop, add_header, cut, double_line, drop_line, flip, insert,
                                move_signature, swap_lines)
 
@@ -52,6 +53,11 @@ class Bench(Workshop):
     def certified(self, **more):
         """A commit signed with a new certificate; its id."""
         return self.commit(self.certificate(**more))
+
+    def words(self, cert):
+        """What the words of a revocation file stand for."""
+        return {"KEY": self.public("ed25519"), "OTHER": self.public("ecdsa256"),
+                "CA": self.public("ca-ed25519"), "CERT": self.public(cert)}
 
     def write(self, name, text):
         path = self.folder / name
@@ -237,10 +243,7 @@ def test_a_list_of_ssh_keygen_revokes_what_it_revokes_for_git(bench, revocable, 
     certified, plain, cert = revocable
     text, revokes_cert, revokes_key = LISTS[name]
     printed = ssh_keygen("-l", "-f", bench.folder / "ed25519.pub").stdout.decode().split()[1]
-    for word, value in {"KEY": bench.public("ed25519"), "OTHER": bench.public("ecdsa256"),
-                        "FINGERPRINT": printed, "CERT": bench.public(cert),
-                        "CA": bench.public("ca-ed25519")}.items():
-        text = text.replace(word, value)
+    text = filled(text, bench.words(cert) | {"FINGERPRINT": printed})
     spec, krl = bench.write("spec", text + "\n"), bench.folder / "krl"
     krl.unlink(missing_ok=True)
     by = "none" if authority == "none" else bench.folder / f"{authority}.pub"
@@ -261,10 +264,7 @@ def test_a_list_of_ssh_keygen_revokes_what_it_revokes_for_git(bench, revocable, 
 ])
 def test_a_list_of_keys_revokes_what_it_revokes_for_git(bench, revocable, name, line, revokes):
     certified, plain, cert = revocable
-    for word, value in {"KEY": bench.public("ed25519"), "CA": bench.public("ca-ed25519"),
-                        "OTHER": bench.public("ecdsa256"), "CERT": bench.public(cert)}.items():
-        line = line.replace(word, value)
-    revoked = bench.write("revoked", line + "\n")
+    revoked = bench.write("revoked", filled(line, bench.words(cert)) + "\n")
     lines = f"{bench.authority()}\nann {bench.public('ed25519')}"
     assert tuple(bench.both(commit, lines, revoked) == "revoked-key"
                  for commit in (certified, plain)) == revokes

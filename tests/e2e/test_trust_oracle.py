@@ -15,6 +15,7 @@ from support.gitserver import git_environment
 from support.limpet import binary
 from support.mutations import double_line, drop_line, swap_lines
 from support.siterepo import KEY_TYPES
+from support.words import filled
 
 KEYS = {**KEY_TYPES, "rsa2048": ["-t", "rsa", "-b", "2048"], "rsa4096": ["-t", "rsa", "-b", "4096"],
         "stranger": ["-t", "ed25519"]}
@@ -129,8 +130,8 @@ def test_a_line_means_what_it_means_to_git(workshop, name):
     line, verdict = LINES[name]
     commit = workshop.commit("ed25519")
     signers = workshop.folder / "one-line"
-    signers.write_text(line.replace("KEY", workshop.public("ed25519"))
-                       .replace("OTHER", workshop.public("stranger")) + "\n")
+    signers.write_text(filled(line, {"KEY": workshop.public("ed25519"),
+                                     "OTHER": workshop.public("stranger")}) + "\n")
     judged = workshop.limpet(commit, signers)
     assert (judged["reason"] or judged["verdict"]) == verdict
     assert workshop.git_accepts(commit, signers) == (verdict == "accepted")
