@@ -44,7 +44,7 @@ static int64_t ends_ms(const struct leading *l)
 {
 	if (l->state == LEADING_HELD)
 		return l->renewed_ms + l->duration_s * 1000;
-	return l->seen_ms + l->other.duration_s * 1000;
+	return (l->blind ? lp_boot_ms() : l->seen_ms) + l->other.duration_s * 1000;
 }
 
 bool lp_leading_holds(const struct source_run *run)
@@ -216,8 +216,9 @@ static void standby(struct source_run *run, const struct event *event)
 	int64_t look_ms = (int64_t)lp_random_between(LOOK_MS - LOOK_MS / 10, LOOK_MS);
 
 	/* from now on, not from when it was written: a clock of ours, and never too early */
-	if (l->state != LEADING_STANDBY || strcmp(l->version, event->live.version) != 0)
+	if (l->state != LEADING_STANDBY || l->blind || strcmp(l->version, event->live.version) != 0)
 		l->seen_ms = lp_boot_ms();
+	l->blind = false;
 	memcpy(l->version, event->live.version, sizeof(l->version));
 	l->other = event->lease;
 	enter(run, LEADING_STANDBY, had ? "lease-lost" : "lease-standby");
@@ -229,22 +230,28 @@ static void standby(struct source_run *run, const struct event *event)
 		lp_cluster_end(run->super);
 }
 
+/* How long to wait after no answer: as long as is asked for, but a renewal has its time. */
+static int64_t again_ms(const struct leading *l, const struct event *event)
+{
+	bool held = l->state == LEADING_HELD, many = l->duration_s <= MANY_S;
+	int64_t least_ms = !held ? LOOK_MS : many ? AGAIN_MS : ALONE_RENEW_MS / 10;
+	int64_t most_ms = !held ? INT64_MAX : many ? MANY_RENEW_MS : ALONE_RENEW_MS;
+	int64_t asked_ms = event->retry_after_ms;
+
+	return asked_ms < least_ms ? least_ms : asked_ms > most_ms ? most_ms : asked_ms;
+}
+
 /* The API server, or the role, is away, or will not have it. */
 static void no_answer(struct source_run *run, const struct event *event)
 {
 	struct leading *l = &run->leading;
-	int64_t wait_ms = l->duration_s > MANY_S ? ALONE_RENEW_MS / 10 : AGAIN_MS;
 
 	if (event->kind == EVENT_FAILED)
 		lp_log(LOG_LEVEL_WARN, "lease-failed", "source", run->config->name, "error",
 		       event->message, NULL);
-	if (l->state == LEADING_STANDBY) {
-		/* the holder may not have reached it either: its time begins anew */
-		l->seen_ms = lp_boot_ms();
-		wait_ms = LOOK_MS;
-	}
+	l->blind = l->state == LEADING_STANDBY;
 	if (l->state != LEADING_NOT)
-		wake_in(run, wait_ms > event->retry_after_ms ? wait_ms : event->retry_after_ms);
+		wake_in(run, again_ms(l, event));
 	if (lp_applying_waits(run))
 		lp_reaching_put_off(run, event);
 	else if (l->state == LEADING_HELD && !lp_leading_holds(run))
@@ -301,6 +308,7 @@ void lp_leading_gone(struct source_run *run)
 {
 	struct leading *l = &run->leading;
 
+	l->blind |= l->asked && l->state == LEADING_STANDBY;
 	l->asked = false;
 	if (l->releasing)
 		lp_loop_stop(run->super->loop);

@@ -7,7 +7,9 @@
  * record has not changed for as long as the record says, by our own CLOCK_BOOTTIME.
  *
  * While the API server is away a holder stays one: nobody else can write either. But it begins
- * nothing new once its time is over before it has renewed.
+ * nothing new once its time is over before it has renewed. It asks again soon enough to have
+ * renewed, once the API server is back, before the others, who count from its first answer on,
+ * take it for gone.
  */
 #include "agent/cluster/lease.h"
 #include "platform/loop.h"
@@ -21,7 +23,7 @@ struct leading {
 	char instance[LP_INSTANCE_MAX];        /* this process */
 	char version[LP_RESOURCE_VERSION_MAX]; /* of the record, as last told */
 	struct lease other;                    /* STANDBY: whose it is */
-	int64_t seen_ms;    /* CLOCK_BOOTTIME; STANDBY: since when it has been as it is */
+	int64_t seen_ms;    /* CLOCK_BOOTTIME; STANDBY: since when it is seen as it is */
 	int64_t sent_ms;    /* CLOCK_BOOTTIME; of the step under way */
 	int64_t renewed_ms; /* CLOCK_BOOTTIME; HELD: when the last good renewal was sent */
 	int64_t duration_s, transitions; /* HELD: as we wrote them */
@@ -29,6 +31,7 @@ struct leading {
 	int64_t counted_ms;              /* CLOCK_BOOTTIME; when they were; 0 never */
 	uint32_t beat;
 	bool again;     /* it was ours before, since the start */
+	bool blind;     /* STANDBY: the last look had no answer; nor may the holder have had one */
 	bool asked;     /* a step is under way */
 	bool releasing; /* the last one; then the loop ends */
 	struct timer timer;

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from support.clusterrole import ClusterRole
+from support.fakeapi import FakeApi
 from support.fakeclock import FakeClock
 from support.limits import limit
 from support.limpet import Limpet, binary
@@ -394,3 +395,69 @@ def test_a_lease_that_was_deleted_is_made_again(ground):
 
 def test_server_nodes_are_counted(ground):
     assert ground.step("servers")["lease"]["servers"] in (0, 1, 2)
+
+
+# --- answers that no real API server can be made to give at the right moment ---------------------
+
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/limpet-system/leases/limpet-site"
+BUSY = 503, "", {"Retry-After": "60"}
+
+
+def record(holder, duration):
+    """A Lease as the API server answers it: always the same version, so nobody renews it."""
+    return {"metadata": {"name": "limpet-site", "resourceVersion": "7"},
+            "spec": {"holderIdentity": holder, "leaseDurationSeconds": duration}}
+
+
+def applied(name):
+    """The answer to an apply of a ConfigMap."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {
+        "name": name, "namespace": "limpet-system", "uid": name, "resourceVersion": "7",
+        "annotations": {"applyset.kubernetes.io/tooling": "limpet/v1"},
+        "managedFields": [{"manager": "limpet", "operation": "Apply", "apiVersion": "v1",
+                           "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}}]}}
+
+
+@pytest.fixture
+def fake(site, tmp_path):
+    """A FakeApi that the site's device takes for its API server, with two server nodes. What is
+    applied there is well, so that only the Lease is asked for again."""
+    fake = FakeApi(tmp_path)
+    maps = "/api/v1/namespaces/limpet-system/configmaps"
+    fake.answers["/api/v1/nodes"] = {"items": [{}, {}]}
+    fake.answers[f"{maps}/limpet-site"] = lambda nth: applied("limpet-site") if nth else (404, "", {})
+    fake.answers[f"{maps}/till"] = applied("till")
+    site.repo.publish({"till.yaml": "apiVersion: v1\nkind: ConfigMap\n"
+                       "metadata: {name: till, namespace: limpet-system}\n"}, "Version 1")
+    site.limpet.config["cluster"].update(kubeconfig=str(fake.kubeconfig), namespace="limpet-system")
+    site.limpet.write_config()
+    yield fake
+    site.limpet.kill()
+    fake.close()
+
+
+def asked(fake):
+    """The methods of what was asked of the Lease, in their order."""
+    return [method for method, path, _, _ in fake.requests if path == LEASE]
+
+
+def test_a_holder_asks_again_in_time_whatever_a_busy_api_server_asks_for(site, fake):
+    """Others take it for gone 30 s after the API server's first answer to them."""
+    fake.answers[LEASE] = lambda nth: record("", 30) if nth < 2 else BUSY
+    site.limpet.start()
+    wait_until(lambda: len(asked(fake)) >= 2, "the lease to be taken", 30)
+
+    wait_until(lambda: len(asked(fake)) >= 4, "two renewals", 35)
+
+    assert asked(fake) == ["GET", "PATCH", "PATCH", "PATCH"]
+
+
+def test_who_stands_by_counts_anew_from_the_first_answer_after_none(site, fake):
+    """The holder may not have had one either."""
+    gone = record("other_1", 3)
+    fake.answers[LEASE] = lambda nth: (503, "", {"Retry-After": "1"}) if nth == 1 else gone
+    site.limpet.start()
+
+    wait_until(lambda: len(asked(fake)) >= 4, "it to take over", 60)
+
+    assert asked(fake)[:4] == ["GET", "PATCH", "GET", "PATCH"]
