@@ -62,9 +62,11 @@ static void tell_about_itself(struct channel *ch)
 		abort();
 }
 
+#define WORK_BYTES ((uint64_t)64 << 20)
+
 static void use_memory(void)
 {
-	size_t n = (size_t)64 << 20;
+	size_t n = WORK_BYTES;
 	volatile char *memory = malloc(n);
 
 	for (size_t i = 0; i < n; i++)
@@ -195,7 +197,8 @@ static void memory_and_processor_time_of_a_role_are_measured(void)
 	struct role_end end = run("work");
 
 	CHECK(end.clean);
-	CHECK(end.peak_bytes >= (uint64_t)64 << 20 && end.peak_bytes < (uint64_t)4 << 30);
+	/* the kernel counts pages in batches, one for each processor, and so some too few */
+	CHECK(end.peak_bytes >= WORK_BYTES - WORK_BYTES / 16 && end.peak_bytes < 64 * WORK_BYTES);
 	CHECK(end.cpu_ms >= 10 && end.cpu_ms < 60000);
 }
 
