@@ -185,11 +185,16 @@ static void enter(struct source_run *run, enum leading_state state, const char *
 	keep_turn(run, was);
 }
 
+/* HELD: how often it is renewed. */
+static int64_t renew_ms(const struct leading *l)
+{
+	return l->duration_s > MANY_S ? ALONE_RENEW_MS : MANY_RENEW_MS;
+}
+
 static void held(struct source_run *run, const struct event *event)
 {
 	struct leading *l = &run->leading;
 	bool stood_by = l->state == LEADING_STANDBY;
-	int64_t renew_ms = event->lease.duration_s > MANY_S ? ALONE_RENEW_MS : MANY_RENEW_MS;
 
 	memcpy(l->version, event->live.version, sizeof(l->version));
 	l->renewed_ms = l->sent_ms;
@@ -199,7 +204,7 @@ static void held(struct source_run *run, const struct event *event)
 	run->config_stale |= stood_by;
 	run->listed &= !stood_by;
 	enter(run, LEADING_HELD, "lease-held");
-	wake_in(run, renew_ms + (int64_t)lp_random_between(0, (uint64_t)renew_ms / 10));
+	wake_in(run, renew_ms(l) + (int64_t)lp_random_between(0, (uint64_t)renew_ms(l) / 10));
 	if (lp_applying_waits(run))
 		lp_reaching_led(run);
 	else if (stood_by)
@@ -233,12 +238,14 @@ static void standby(struct source_run *run, const struct event *event)
 /* How long to wait after no answer: as long as is asked for, but a renewal has its time. */
 static int64_t again_ms(const struct leading *l, const struct event *event)
 {
-	bool held = l->state == LEADING_HELD, many = l->duration_s <= MANY_S;
-	int64_t least_ms = !held ? LOOK_MS : many ? AGAIN_MS : ALONE_RENEW_MS / 10;
-	int64_t most_ms = !held ? INT64_MAX : many ? MANY_RENEW_MS : ALONE_RENEW_MS;
-	int64_t asked_ms = event->retry_after_ms;
+	int64_t asked_ms = event->retry_after_ms, least_ms = LOOK_MS;
 
-	return asked_ms < least_ms ? least_ms : asked_ms > most_ms ? most_ms : asked_ms;
+	if (l->state == LEADING_HELD) {
+		least_ms = l->duration_s > MANY_S ? ALONE_RENEW_MS / 10 : AGAIN_MS;
+		if (asked_ms > renew_ms(l))
+			asked_ms = renew_ms(l);
+	}
+	return asked_ms > least_ms ? asked_ms : least_ms;
 }
 
 /* The API server, or the role, is away, or will not have it. */
