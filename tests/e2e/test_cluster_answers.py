@@ -8,16 +8,12 @@ import time
 import pytest
 
 from support.clusterrole import ClusterRole
-from support.fakeapi import NEW, VERBS, FakeApi, aggregated
+from support.fakeapi import NEW, OURS, VERBS, FakeApi, aggregated, applied
 from support.limits import limit
 
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap",
               "metadata": {"name": "till", "namespace": "shop"}, "data": {"a": "1"}}
-OURS = {"manager": "limpet", "operation": "Apply", "apiVersion": "v1",
-        "time": "2026-11-21T08:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}}
-APPLIED = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {
-    "name": "till", "namespace": "shop", "uid": "u-1", "resourceVersion": "7",
-    "managedFields": [OURS]}}
+APPLIED = applied("till", "shop")
 
 
 def old_resources(group_version, plural, kind):

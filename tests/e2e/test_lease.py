@@ -11,7 +11,7 @@ import time
 import pytest
 
 from support.clusterrole import ClusterRole
-from support.fakeapi import FakeApi
+from support.fakeapi import FakeApi, applied
 from support.fakeclock import FakeClock
 from support.limits import limit
 from support.limpet import Limpet, binary
@@ -409,24 +409,17 @@ def record(holder, duration):
             "spec": {"holderIdentity": holder, "leaseDurationSeconds": duration}}
 
 
-def applied(name):
-    """The answer to an apply of a ConfigMap."""
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {
-        "name": name, "namespace": "limpet-system", "uid": name, "resourceVersion": "7",
-        "annotations": {"applyset.kubernetes.io/tooling": "limpet/v1"},
-        "managedFields": [{"manager": "limpet", "operation": "Apply", "apiVersion": "v1",
-                           "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}}]}}
-
-
 @pytest.fixture
 def fake(site, tmp_path):
     """A FakeApi that the site's device takes for its API server, with two server nodes. What is
     applied there is well, so that only the Lease is asked for again."""
     fake = FakeApi(tmp_path)
     maps = "/api/v1/namespaces/limpet-system/configmaps"
+    parent = applied("limpet-site", "limpet-system",
+                     annotations={"applyset.kubernetes.io/tooling": "limpet/v1"})
     fake.answers["/api/v1/nodes"] = {"items": [{}, {}]}
-    fake.answers[f"{maps}/limpet-site"] = lambda nth: applied("limpet-site") if nth else (404, "", {})
-    fake.answers[f"{maps}/till"] = applied("till")
+    fake.answers[f"{maps}/limpet-site"] = lambda nth: parent if nth else (404, "", {})
+    fake.answers[f"{maps}/till"] = applied("till", "limpet-system")
     site.repo.publish({"till.yaml": "apiVersion: v1\nkind: ConfigMap\n"
                        "metadata: {name: till, namespace: limpet-system}\n"}, "Version 1")
     site.limpet.config["cluster"].update(kubeconfig=str(fake.kubeconfig), namespace="limpet-system")

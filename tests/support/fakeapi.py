@@ -2,10 +2,8 @@
 """An API server that answers whatever it is told to, for what no real one can be made to say."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from support.kubeconfig import write_kubeconfig
+from support.fakeserver import FakeServer
 
 VERBS = ["create", "delete", "get", "list", "patch", "watch"]
 
@@ -23,8 +21,18 @@ def aggregated(version, group, *resources):
 NEW = {"/api": aggregated("v2", "", ("configmaps", "ConfigMap")),
        "/apis": aggregated("v2", "batch", ("jobs", "Job"))}
 
+OURS = {"manager": "limpet", "operation": "Apply", "apiVersion": "v1",
+        "time": "2026-11-21T08:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}}
 
-class FakeApi:
+
+def applied(name, namespace, **metadata):
+    """The answer to an apply of a ConfigMap."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {
+        "name": name, "namespace": namespace, "uid": "u-1", "resourceVersion": "7",
+        "managedFields": [OURS], **metadata}}
+
+
+class FakeApi(FakeServer):
     """Answers each path by `answers`: a body, or (status, body, headers), or a function of
     the number of times it was asked. What was asked is in `requests`."""
 
@@ -32,40 +40,13 @@ class FakeApi:
         self.answers = dict(NEW)
         self.requests = []
         self.targets = []       # of all requests, with their queries
-        fake = self
+        super().__init__(folder)
 
-        class Handler(BaseHTTPRequestHandler):
-            """One connection."""
-
-            protocol_version = "HTTP/1.1"
-
-            def answer(self):
-                """Whatever the method."""
-                length = int(self.headers.get("Content-Length", 0))
-                body = self.rfile.read(length)
-                fake.targets.append(self.path)
-                fake.reply(self, self.path.partition("?")[0], body)
-
-            do_GET = do_PATCH = do_POST = do_DELETE = answer
-
-            def log_message(self, *_):
-                """Nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.handle_error = lambda *_: None  # the role hangs up on answers without end
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        ca = folder / "ca.crt"
-        ca.write_text("")
-        self.kubeconfig = folder / "kubeconfig"
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        write_kubeconfig(self.kubeconfig, self.url, ca, token="t", embed=False)
-        text = self.kubeconfig.read_text()
-        self.kubeconfig.write_text(text.replace(f"certificate-authority: {ca}", "x: y"))
-
-    def reply(self, handler, path, body):
+    def reply(self, handler, path):
         """Sends the answer of a path."""
-        asked = sum(1 for method, p, _, _ in self.requests if p == path)
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        self.targets.append(handler.path)
+        asked = self.count(path)
         self.requests.append((handler.command, path, dict(handler.headers), body))
         answer = self.answers.get(path, (404, "404 page not found\n", {}))
         if callable(answer):
@@ -85,8 +66,3 @@ class FakeApi:
     def count(self, path):
         """How often a path was asked."""
         return sum(1 for _, p, _, _ in self.requests if p == path)
-
-    def close(self):
-        """Ends the server."""
-        self.server.shutdown()
-        self.server.server_close()

@@ -9,17 +9,12 @@ import json
 import threading
 import time
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from support.kubeconfig import write_kubeconfig
+from support.fakeapi import aggregated
+from support.fakeserver import FakeServer
 
-VERBS = ["create", "delete", "get", "list", "patch", "watch"]
 KINDS = {"/api/v1/configmaps": "ConfigMap", "/api/v1/secrets": "Secret"}
-API = {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {},
-       "items": [{"metadata": {}, "versions": [{"version": "v1", "resources": [
-           {"resource": path.rpartition("/")[2], "scope": "Namespaced", "verbs": VERBS,
-            "responseKind": {"group": "", "version": "v1", "kind": kind}}
-           for path, kind in KINDS.items()]}]}]}
+API = aggregated("v2", "", *((path.rpartition("/")[2], kind) for path, kind in KINDS.items()))
 
 
 def thing(name, version, **meta):
@@ -125,7 +120,7 @@ class Asked:
         self.end()
 
 
-class FakeWatch:
+class FakeWatch(FakeServer):
     """The server; a context manager. `scripts` has a function of an Asked for each path."""
 
     def __init__(self, folder):
@@ -134,38 +129,10 @@ class FakeWatch:
         self.asked = []         # every Asked, oldest first
         self.ended = threading.Event()
         self._lock = threading.Lock()
-        fake = self
+        super().__init__(folder)
 
-        class Handler(BaseHTTPRequestHandler):
-            """One connection."""
-
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                """Any request."""
-                fake._reply(self, self.path.partition("?")[0])
-
-            def log_message(self, *_):
-                """Nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.handle_error = lambda *_: None  # the role hangs up on what it cannot read
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._ca = folder / "ca.crt"
-        self._ca.write_text("")
-        self.kubeconfig = folder / "kubeconfig"
-        self.credential("t")
-
-    def credential(self, token):
-        """Writes the kubeconfig with this token."""
-        new = self.kubeconfig.with_name("kubeconfig.next")
-        write_kubeconfig(new, self.url, self._ca, token=token, embed=False)
-        text = new.read_text().replace(f"certificate-authority: {self._ca}", "x: y")
-        new.write_text(text)
-        new.rename(self.kubeconfig)
-
-    def _reply(self, handler, path):
+    def reply(self, handler, path):
+        """Runs the script of a path; discovery is always there."""
         if path not in KINDS:
             body = API if path == "/api" else {**API, "items": []}
             Asked(self, handler, path, 0).answer(200, body)
@@ -180,10 +147,8 @@ class FakeWatch:
         return [a for a in self.asked if a.path == path]
 
     def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, *_):
         self.ended.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self.close()

@@ -12,13 +12,14 @@ def write_kubeconfig(path, server, ca, *, certificate=None, token=None, token_fi
     """Writes a kubeconfig of one context and returns its path.
 
     Embedded, as k3s writes it, the certificates are in the file itself; otherwise it
-    names their files. The file appears whole or not at all, as k3s rewrites its own.
+    names their files. A server without TLS has None for its `ca`. The file appears whole or not at all, as k3s rewrites its own.
     """
     def pem(key, file):
         if embed:
             return {f"{key}-data": base64.b64encode(Path(file).read_bytes()).decode()}
         return {key: str(file)}
 
+    cluster = {"server": server} | (pem("certificate-authority", ca) if ca else {})
     user = {}
     if certificate:
         user |= pem("client-certificate", certificate.cert) | pem("client-key", certificate.key)
@@ -28,8 +29,7 @@ def write_kubeconfig(path, server, ca, *, certificate=None, token=None, token_fi
         user["tokenFile"] = str(token_file)
     config = {
         "apiVersion": "v1", "kind": "Config", "current-context": "default", "preferences": {},
-        "clusters": [{"name": "default",
-                      "cluster": {"server": server, **pem("certificate-authority", ca)}}],
+        "clusters": [{"name": "default", "cluster": cluster}],
         "users": [{"name": "default", "user": user}],
         "contexts": [{"name": "default", "context": {"cluster": "default", "user": "default"}}],
     }
